@@ -1,0 +1,157 @@
+"""What is stored: one definition for the writer (the pipeline) and the reader (the functions).
+
+Every document has a `version` that only grows; a store keeps the highest one it has seen, so
+a replayed or delayed write changes nothing. Times are microseconds since the epoch.
+`expire_at` is set on everything personal: Firestore's TTL policy deletes what is past it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+
+class Key(msgspec.Struct, frozen=True, order=True):
+    """Where a document lives. `id` is any printable text; stores escape what they must."""
+
+    collection: str
+    id: str
+
+
+class Document(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The fields that all documents share."""
+
+    COLLECTION: ClassVar[str] = ""
+
+    id: str
+    version: int
+    updated_at: int
+    expire_at: int | None = None
+
+    @property
+    def key(self) -> Key:
+        return Key(self.COLLECTION, self.id)
+
+
+class Seen(msgspec.Struct, array_like=True, frozen=True):
+    """One touch of an item by a shopper. `event` is the event's name."""
+
+    item_id: str
+    event_time: int
+    event: str
+
+
+class Profile(Document):
+    """What is known of one shopper, `id` being the shopper's key.
+
+    `history` holds the most recent touches, newest first. `as_of` is the newest event time
+    that went in, `events` how many accepted events did: the law of conservation is checked with it.
+    """
+
+    COLLECTION: ClassVar[str] = "profiles"
+
+    as_of: int
+    events: int
+    history: list[Seen] = []
+    cart: dict[str, int] = {}
+    """Quantity of each item in the cart."""
+    purchased: dict[str, int] = {}
+    """Time of the last purchase of each item."""
+
+
+class Neighbor(msgspec.Struct, array_like=True, frozen=True):
+    item_id: str
+    weight: float
+
+
+class Neighbors(Document):
+    """Items seen together with the item `id`, heaviest first.
+
+    Weights are forward-decayed co-visits expressed as of `as_of`; `total` is the sum over the whole
+    row, the items beyond the stored ones included.
+    """
+
+    COLLECTION: ClassVar[str] = "neighbors"
+
+    as_of: int
+    total: float
+    neighbors: list[Neighbor] = []
+
+
+class Trending(Document):
+    """The most touched items of a scope: `global`, or `category:NAME`. Scores are decayed counts."""
+
+    COLLECTION: ClassVar[str] = "trending"
+
+    as_of: int
+    """End of the newest window counted."""
+    items: list[Neighbor] = []
+
+
+class Product(Document):
+    """A product as the shop's feed describes it. Money is in units of `currency`, not cents."""
+
+    COLLECTION: ClassVar[str] = "products"
+
+    title: str
+    url: str
+    image_url: str
+    price: float
+    currency: str
+    sale_price: float | None = None
+    brand: str | None = None
+    category: str | None = None
+    available: bool = True
+
+
+class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One slot of an opened email: which item stood there and why."""
+
+    item_id: str
+    reason: str
+
+
+class Impression(Document):
+    """What a shopper was shown by a campaign; `id` is `campaign:shopper`."""
+
+    COLLECTION: ClassVar[str] = "impressions"
+
+    source: str
+    slots: list[Shown] = []
+    opens: int = 1
+
+
+class Suppression(Document):
+    """A shopper who wants no email; `id` is the shopper's key."""
+
+    COLLECTION: ClassVar[str] = "suppressions"
+
+    reason: str
+
+
+class Campaign(Document):
+    COLLECTION: ClassVar[str] = "campaigns"
+
+    name: str
+    template: str
+
+
+PERSONAL = (Profile, Impression, Suppression)
+"""Collections that hold personal data, for retention and erasure."""
+
+TYPES: dict[str, type[Document]] = {
+    kind.COLLECTION: kind
+    for kind in (Profile, Neighbors, Trending, Product, Impression, Suppression, Campaign)
+}
+"""The struct of each collection."""
+
+
+def to_json(document: Document) -> bytes:
+    """The JSON that every store keeps."""
+    return msgspec.json.encode(document)
+
+
+def from_json(collection: str, data: bytes | str) -> Document:
+    """Reads a stored document. Raises `msgspec.ValidationError` when it is not one of its collection."""
+    return msgspec.json.decode(data, type=TYPES[collection])

@@ -1,0 +1,53 @@
+"""Evermail. Dataflow workers install from this file, so the base requirements stay small.
+
+Each part has an extra of its own: the functions never pull in Beam, the workers never pull in Flask.
+"""
+
+from pathlib import Path
+
+from setuptools import find_namespace_packages, setup
+
+BASE = ["msgspec>=0.20,<1", "itsdangerous>=2.2,<3", "google-cloud-firestore>=2.20,<3"]
+CLI = ["typer>=0.15,<1", "rich>=13,<16"]
+PIPELINE = ["apache-beam[gcp]==2.77.0"]
+FUNCTIONS = ["functions-framework>=3.8,<4", "flask>=3,<4", "google-cloud-pubsub>=2.27,<3"]
+CAMPAIGNS = ["jinja2>=3.1,<4"]
+DEMO = [*CLI, *PIPELINE, *FUNCTIONS, *CAMPAIGNS, "chevron>=0.14,<1"]
+DEV = [
+    *DEMO,
+    "pytest>=8.3,<10",
+    "pytest-timeout>=2.3,<3",
+    "hypothesis>=6.112,<7",
+    "mypy>=1.13,<3",
+    "ruff>=0.8,<1",
+    "import-linter>=2.1,<3",
+    "playwright>=1.49,<2",
+]
+
+setup(
+    name="evermail",
+    version="0.1.0",
+    description="Keeps an email alive: live recommendations from a shop's event stream, for AMP for Email and all other clients",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_namespace_packages(
+        include=["evermail", "evermail.*", "pipeline", "pipeline.*", "functions", "demo", "demo.*", "templates", "templates.*"]
+    ),
+    package_data={"": ["*.html", "*.txt", "*.json", "*.css", "*.js", "*.yaml", "*.svg", "py.typed"]},
+    install_requires=BASE,
+    extras_require={
+        "cli": CLI,
+        "pipeline": PIPELINE,
+        "functions": FUNCTIONS,
+        "campaigns": CAMPAIGNS,
+        "demo": DEMO,
+        "dev": DEV,
+    },
+    entry_points={
+        "console_scripts": ["evermail=evermail.cli:main"],
+        # Commands of other packages join the command line by name, so evermail/ need not import them.
+        "evermail.commands": ["demo=demo.command:demo"],
+    },
+)
