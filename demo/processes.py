@@ -97,7 +97,7 @@ class Child:
         return code
 
     def wait_until(self, ready: Callable[[], bool], *, timeout_s: float) -> None:
-        """Waits until `ready` says so. Raises `ChildFailed`, with the last output, if it ends or time is up."""
+        """Waits until `ready` says so. Raises `ChildFailed` if it ends before or takes too long."""
         deadline = time.monotonic() + timeout_s
         while not ready():
             code = self.poll()
