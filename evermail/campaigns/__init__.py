@@ -1,0 +1,27 @@
+"""The marketer's kit: what turns a template and a brand into an email that can be sent.
+
+`render` fills a template's parts for one recipient, `to_mime` puts them into a message. How an
+answer is ranked and served when the email is opened lives elsewhere: here is what is made at send time.
+"""
+
+from __future__ import annotations
+
+from evermail.campaigns.brand import Brand, Palette
+from evermail.campaigns.context import Context, EmailRecipient
+from evermail.campaigns.message import to_mime
+from evermail.campaigns.money import format_price
+from evermail.campaigns.render import Parts, Renderer, TemplateProblem, render, sample_context
+
+__all__ = [
+    "Brand",
+    "Context",
+    "EmailRecipient",
+    "Palette",
+    "Parts",
+    "Renderer",
+    "TemplateProblem",
+    "format_price",
+    "render",
+    "sample_context",
+    "to_mime",
+]

@@ -1,0 +1,98 @@
+"""Puts a rendered email into a MIME message that a mail server takes as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
+from email.message import EmailMessage
+from email.policy import SMTP, Policy
+from email.utils import format_datetime, parseaddr
+
+from evermail import clock
+from evermail.campaigns.brand import require_url
+from evermail.campaigns.render import Parts
+
+AMP_SUBTYPE = "x-amp-html"
+
+MAX_LINE = 998
+"""Octets in a line, the line end not counted (RFC 5322, 2.1.1)."""
+
+
+class _UrlHeader(UnstructuredHeader):
+    """A header that holds a URL. Folding one that is longer than a line would encode it, and break it."""
+
+    name: str
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("list-unsubscribe", _UrlHeader)  # type: ignore[arg-type]
+_POLICY = SMTP.clone(header_factory=_HEADERS)
+
+
+def to_mime(
+    parts: Parts,
+    *,
+    sender: str,
+    recipient: str,
+    unsubscribe_url: str,
+    sent_at: int,
+    reply_to: str | None = None,
+    message_id: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> EmailMessage:
+    """A `multipart/alternative` of text, AMP and HTML, in this order: a client shows the last it can.
+
+    `sender`, `recipient` and `reply_to` are addresses with or without a name (`Alder <hi@alder.example>`).
+    `unsubscribe_url` must take a POST for one-click unsubscription (RFC 8058). `sent_at` is in
+    microseconds. A mail server adds the Message-ID if none is given. All bodies are base64 or
+    quoted-printable, so no line is too long for a server, and equal input gives equal bytes.
+
+    Raises `ValueError` for an address or a URL that cannot stand in a header.
+    """
+    require_url("unsubscribe_url", unsubscribe_url, schemes=("https",))
+    if not unsubscribe_url.isascii() or len(unsubscribe_url) > MAX_LINE - len("List-Unsubscribe: <>"):
+        raise ValueError("unsubscribe_url must be ASCII and fit a header line")
+
+    message = EmailMessage(policy=_POLICY)
+    message["From"] = _address(sender)
+    message["To"] = _address(recipient)
+    if reply_to is not None:
+        message["Reply-To"] = _address(reply_to)
+    message["Subject"] = parts.subject
+    message["Date"] = format_datetime(clock.to_datetime(sent_at))
+    if message_id is not None:
+        message["Message-ID"] = message_id
+    message["List-Unsubscribe"] = f"<{unsubscribe_url}>"
+    message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    for name, value in (headers or {}).items():
+        message[name] = value
+
+    message.set_content(parts.text, cte=_encoding(parts.text))
+    message.add_alternative(parts.amp, subtype=AMP_SUBTYPE, cte=_encoding(parts.amp))
+    message.add_alternative(parts.html, subtype="html", cte=_encoding(parts.html))
+    message.set_boundary(_boundary(parts))
+    return message
+
+
+def _address(text: str) -> Address:
+    name, address = parseaddr(text)
+    user, _, domain = address.rpartition("@")
+    if re.search(r"[\r\n]", text) or not user or not domain or not address.isascii():
+        raise ValueError(f"not an email address: {text!r}")
+    return Address(display_name=name, addr_spec=address)
+
+
+def _encoding(body: str) -> str:
+    """Quoted-printable stays readable; base64 is shorter once every sixth character is not ASCII."""
+    return "quoted-printable" if sum(not c.isascii() for c in body) * 6 <= len(body) else "base64"
+
+
+def _boundary(parts: Parts) -> str:
+    """A line that is in none of the bodies: `=_` occurs neither in quoted-printable nor in base64."""
+    digest = hashlib.sha256("\0".join((parts.subject, parts.text, parts.amp, parts.html)).encode())
+    return f"=_{digest.hexdigest()[:32]}"
