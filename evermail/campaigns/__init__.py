@@ -9,7 +9,7 @@ from __future__ import annotations
 from evermail.campaigns.brand import Brand, Palette
 from evermail.campaigns.context import Context, EmailRecipient
 from evermail.campaigns.message import to_mime
-from evermail.campaigns.money import format_price
+from evermail.money import format_price
 from evermail.campaigns.render import Parts, Renderer, TemplateProblem, render, sample_context
 
 __all__ = [

@@ -23,7 +23,7 @@ from markupsafe import Markup, escape
 from evermail import clock
 from evermail.campaigns.brand import is_url
 from evermail.campaigns.context import Context
-from evermail.campaigns.money import parse_locale
+from evermail.money import parse_locale
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 
