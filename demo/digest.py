@@ -1,0 +1,47 @@
+"""A digest of all documents, equal for two runs that saw the same events at different times of day.
+
+Times are taken relative to the start of the run, weights as of the start, so that what is compared is what the
+events said. Versions and update times tell when a document was written, not what is in it: they are left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from evermail.documents import Document, Neighbors, Profile, Trending
+from evermail.stores import Store
+from pipeline.config import JobConfig
+
+
+def of_store(store: Store, start_us: int, config: JobConfig) -> str:
+    """SHA-256 over the documents that events make, in the order of their ids."""
+    digest = hashlib.sha256()
+    for kind in (Profile, Neighbors, Trending):
+        for document in store.scan(kind.COLLECTION):
+            fields = canonical(document, start_us, config)
+            if fields is not None:
+                digest.update(msgspec.json.encode([kind.COLLECTION, fields], order="deterministic"))
+    return digest.hexdigest()
+
+
+def canonical(document: Document, start_us: int, config: JobConfig) -> dict[str, Any] | None:
+    """The comparable content of a document; None for one that says nothing."""
+    fields: dict[str, Any] = msgspec.to_builtins(document)
+    for bookkeeping in ("version", "updated_at", "expire_at"):
+        fields.pop(bookkeeping, None)
+    if isinstance(document, Profile):
+        fields["as_of"] = document.as_of - start_us
+        fields["history"] = [[seen.item_id, seen.event_time - start_us, seen.event] for seen in document.history]
+        fields["purchased"] = {item_id: time - start_us for item_id, time in document.purchased.items()}
+    elif isinstance(document, Neighbors):
+        if not document.neighbors:
+            return None
+        fields["as_of"] = document.as_of - start_us
+    elif isinstance(document, Trending):
+        if document.as_of < start_us:
+            return None  # written with the catalog
+        fields["as_of"] = document.as_of - start_us
+    return fields

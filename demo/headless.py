@@ -1,0 +1,243 @@
+"""The whole product without a page: publishes a schedule, waits until the job has come to rest, and reports."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from google.api_core.exceptions import DeadlineExceeded
+from google.cloud import pubsub_v1
+
+from demo import conservation, digest, stack
+from demo.backends import BackendName
+from demo.conservation import Accounts
+from demo.freshness import FreshnessProbes, Watched, percentile
+from demo.publish import publish
+from demo.schedule import Message, Schedule
+from demo.stack import DEAD_LETTER_SUBSCRIPTION, EVENTS, SENDER, Stack
+from evermail import clock
+from evermail.documents import Neighbors, Product, Profile
+from evermail.events import Code
+from pipeline.config import JobConfig
+from pipeline.dead_letters import from_message
+
+STALLED_S = 30.0
+"""A job whose counters do not move for this long, while they should, has lost something."""
+
+SAMPLE = 3
+Progress = Callable[[str, int, int], None]
+"""Called with what is going on, how much of it is done, and how much there is."""
+
+
+class RunFailed(Exception):
+    """A run could not be finished."""
+
+
+def run(
+    schedule: Schedule,
+    range_: list[Product],
+    *,
+    backend: BackendName,
+    progress: Progress,
+    workdir: Path | None = None,
+    timing: stack.Timing | None = None,
+) -> dict[str, Any]:
+    """Runs a schedule and returns the report; `violations` in it says how the law was broken, if it was."""
+    timing = timing or stack.Timing()
+    with tempfile.TemporaryDirectory(prefix="evermail-demo-") as temporary:
+        progress("starting", 0, len(schedule))
+        with stack.running(backend, range_, workdir or Path(temporary), timing=timing) as running:
+            return _drive(running, schedule, progress)
+
+
+def _drive(running: Stack, schedule: Schedule, progress: Progress) -> dict[str, Any]:
+    # Windows divide event time, so a run begins at the edge of one: the same events, the same windows.
+    window_us = round(running.timing.trending_window_s * clock.SECOND)
+    start_us = clock.now_us() // window_us * window_us
+    begun = time.monotonic()
+    stop = threading.Event()
+    outcome = _Publishing(running, schedule, start_us, stop)
+    with FreshnessProbes(running.recommendations_url) as probes:
+        outcome.watch_with(probes)
+        outcome.start()
+        try:
+            settled_at = _wait_until_settled(running, outcome, progress)
+        finally:
+            stop.set()
+            outcome.join()
+        probes.finish()
+        published = outcome.result()
+    found = conservation.accounts(running.counters.snapshot())
+    dead_letters = _collect_dead_letters(running.subscriber, sum(found.rejected.values()) + found.late)
+    broken = conservation.violations(schedule, published, found, running.store, dead_letters)
+    if probes.unseen:
+        broken.append(f"watched events that never reached an answer: {probes.unseen}")
+    return _report(running, schedule, published, found, probes, settled_at - begun, start_us) | {
+        "violations": broken
+    }
+
+
+class _Publishing(threading.Thread):
+    """Publishes in the background and lets probes watch some of the events."""
+
+    def __init__(self, running: Stack, schedule: Schedule, start_us: int, stop: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self._running, self._schedule = running, schedule
+        self._start_us, self._stop_event = start_us, stop
+        self._probes: FreshnessProbes | None = None
+        self._error: BaseException | None = None
+        self.handed_over = 0
+        self.done = False
+        self._published = 0
+
+    def watch_with(self, probes: FreshnessProbes) -> None:
+        self._probes = probes
+
+    def run(self) -> None:
+        try:
+            self._published = publish(
+                self._schedule,
+                self._running.publisher,
+                EVENTS,
+                start_us=self._start_us,
+                stop=self._stop_event,
+                on_published=self._on_published,
+            )
+        except BaseException as error:
+            self._error = error
+        self.done = True
+
+    def result(self) -> int:
+        """How many messages Pub/Sub took. Raises what went wrong."""
+        if self._error is not None:
+            raise RunFailed(f"publishing failed: {self._error}") from self._error
+        return self._published
+
+    def _on_published(self, message: Message, published_at: int) -> None:
+        self.handed_over += 1
+        if self._probes is None or message.copy or message.expected is not None:
+            return
+        user_id = message.fields.get("user_id")
+        token = (
+            self._running.token("user", user_id)
+            if user_id
+            else self._running.token("client", message.fields["client_id"])
+        )
+        self._probes.watch(Watched(token, self._start_us + message.event_offset_us, published_at))
+
+
+def _wait_until_settled(running: Stack, publishing: _Publishing, progress: Progress) -> float:
+    """Waits until everything published is accounted for and written; returns when all was accounted for."""
+    accounted_at: float | None = None
+    last: dict[str, int] = {}
+    moved_at = time.monotonic()
+    while True:
+        running.check()
+        counters = running.counters.snapshot()
+        now = time.monotonic()
+        if counters != last:
+            last, moved_at = counters, now
+        taken = conservation.accounts(counters).total
+        progress("streaming", taken, len(publishing._schedule))
+        if publishing.done:
+            waiting = conservation.unsettled(counters)
+            if taken >= publishing.result():
+                accounted_at = accounted_at or now
+                if not waiting and now - moved_at > 1.0:
+                    return accounted_at
+            if now - moved_at > STALLED_S:
+                missing = publishing.result() - taken
+                raise RunFailed(
+                    f"the job came to a standstill with {missing} events unaccounted for"
+                    + (f" and in hand: {', '.join(waiting)}" if waiting else "")
+                )
+        running.counters.wait(0.25)
+
+
+def _collect_dead_letters(subscriber: pubsub_v1.SubscriberClient, expected: int) -> Counter[Code]:
+    """The codes of all dead letters, each message counted once; looks a little longer than expected."""
+    codes: dict[str, Code] = {}
+    empty = 0
+    while empty < 2:
+        try:
+            response = subscriber.pull(
+                subscription=DEAD_LETTER_SUBSCRIPTION,
+                max_messages=500,
+                timeout=5.0 if len(codes) < expected else 0.5,
+            )
+        except DeadlineExceeded:
+            response = None
+        if response is None or not response.received_messages:
+            empty += 1
+            continue
+        for received in response.received_messages:
+            codes[received.message.message_id] = from_message(received.message.data).code
+        subscriber.acknowledge(
+            subscription=DEAD_LETTER_SUBSCRIPTION,
+            ack_ids=[received.ack_id for received in response.received_messages],
+        )
+    return Counter(codes.values())
+
+
+def _report(
+    running: Stack,
+    schedule: Schedule,
+    published: int,
+    found: Accounts,
+    probes: FreshnessProbes,
+    elapsed_s: float,
+    start_us: int,
+) -> dict[str, Any]:
+    store = running.store
+    return {
+        "published": published,
+        "accepted": found.accepted,
+        "duplicate": found.duplicate,
+        "rejected": found.rejected,
+        "late": found.late,
+        "profiles": sum(1 for _ in store.scan(Profile.COLLECTION)),
+        "neighbors": sum(1 for _ in store.scan(Neighbors.COLLECTION)),
+        "freshness_ms": {
+            name: _rounded(percentile(probes.freshness_ms, share))
+            for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+        },
+        "freshness_samples": len(probes.freshness_ms),
+        "events_per_s": round(found.total / max(elapsed_s, 0.001), 1),
+        "recommendations_ms": {
+            name: _rounded(percentile(probes.answers_ms, share)) for name, share in (("p50", 0.5), ("p99", 0.99))
+        },
+        "recommendations_failed": probes.failures,
+        "documents_sha256": digest.of_store(
+            store, start_us, JobConfig(store_url=running.backend.store_url)
+        ),
+        "sample": _sample(running, schedule),
+    }
+
+
+def _sample(running: Stack, schedule: Schedule) -> list[dict[str, Any]]:
+    """Answers as an email gets them: for some shoppers of the run, and for one that nobody has seen."""
+    shoppers = sorted(schedule.shoppers)
+    chosen = random.Random(0).sample(shoppers, min(SAMPLE, len(shoppers)))  # noqa: S311
+    parts = urlsplit(running.recommendations_url)
+    answers = []
+    for kind, identifier in [*chosen, ("client", "somebody-new")]:
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+        token = running.token(kind, identifier)
+        connection.request("GET", f"/?t={quote(token)}", headers={"AMP-Email-Sender": SENDER})
+        response = connection.getresponse()
+        answers.append({"shopper": identifier, "status": response.status, "answer": json.loads(response.read())})
+        connection.close()
+    return answers
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)

@@ -1,0 +1,61 @@
+"""The Beam job as a process of its own: runs `pipeline.main` locally and reports its counters.
+
+    python -m demo.job_process --events_subscription=... --dead_letter_topic=... --store=...
+
+Each line on stdout that starts with `COUNTERS ` carries the job's counters as JSON, several times a second
+while they change. Ended by a signal, like any other process.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+
+from apache_beam.metrics.metric import MetricsFilter
+from apache_beam.runners.runner import PipelineResult, PipelineState
+
+from demo import local_runner
+from pipeline import main, names
+
+PREFIX = "COUNTERS "
+EVERY_S = 0.2
+
+
+def counters(result: PipelineResult) -> dict[str, int]:
+    """Committed values of all the job's counters by name, summed over its steps."""
+    found = result.metrics().query(MetricsFilter().with_namespace(names.NAMESPACE))["counters"]
+    totals: dict[str, int] = {}
+    for counter in found:
+        name = counter.key.metric.name
+        totals[name] = totals.get(name, 0) + (counter.committed or 0)
+    return totals
+
+
+def _report(result: PipelineResult, ended: threading.Event) -> None:
+    last = None
+    while not ended.wait(EVERY_S):
+        now = counters(result)
+        if now != last:
+            print(PREFIX + json.dumps(now), flush=True)
+            last = now
+
+
+def run(arguments: list[str]) -> None:
+    logging.basicConfig(level=logging.WARNING)
+    local_runner.patch()
+    result = main.start(["--runner=BundleBasedDirectRunner", *arguments])
+    ended = threading.Event()
+    threading.Thread(target=_report, args=(result, ended), daemon=True).start()
+    print("READY", flush=True)
+    try:
+        result.wait_until_finish()
+    finally:
+        ended.set()
+    if result.state != PipelineState.DONE:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run(sys.argv[1:])

@@ -1,0 +1,131 @@
+"""Forward decay: weights that fade with a half-life, whatever order their causes arrive in.
+
+A contribution made at time t is stored multiplied by 2^((t - landmark) / half-life), so that older
+ones never have to be touched again; reading divides by the same factor of the moment of reading.
+Sums are then free of order (Cormode et al., "Forward Decay", ICDE 2009). They are kept as
+whole numbers, because float addition is not associative: with integers a contribution that is
+taken back leaves exactly nothing, and two runs that see the same events end with the same row.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import msgspec
+
+UNIT = 10_080
+"""Amounts count in 1/10080ths of a weight: 1/d for d up to 10, halved twice, stays a whole number."""
+
+_FRACTION_BITS = 56
+_WIDTH_BYTES = 16
+_NEGLIGIBLE = 1 << 24
+"""Below this (2^-32 of one unit) a weight is a residue of rebasing, not a weight."""
+
+
+@lru_cache(maxsize=4096)
+def _growth(time_us: int, half_life_us: int) -> tuple[int, int]:
+    """2^(time / half-life) as (whole exponent, mantissa of 56 bits in [1, 2))."""
+    exponent, remainder = divmod(time_us, half_life_us)
+    return exponent, round(2.0 ** (remainder / half_life_us) * (1 << _FRACTION_BITS))
+
+
+class _Stored(msgspec.Struct, array_like=True):
+    epoch: int
+    touched: int
+    keys: list[str]
+    weights: bytes
+
+
+class DecayedRow:
+    """Decayed weights by key, bounded to the heaviest `capacity`.
+
+    `half_life_us` must be the same through the life of a row. `as_of` is the moment that weights
+    are expressed at when read; `touch` moves it forward.
+    """
+
+    __slots__ = ("_epoch", "_touched", "_weights", "capacity", "half_life_us")
+
+    def __init__(self, half_life_us: int, capacity: int) -> None:
+        self.half_life_us = half_life_us
+        self.capacity = capacity
+        self._epoch = 0
+        self._touched = 0
+        self._weights: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._weights)
+
+    def touch(self, time_us: int) -> None:
+        """Moves `as_of` forward."""
+        self._touched = max(self._touched, time_us)
+
+    @property
+    def as_of(self) -> int:
+        """The latest touch, in microseconds. A row that was never touched reads as of its landmark."""
+        return self._touched or self._epoch * self.half_life_us
+
+    def add(self, key: str, amount: int, time_us: int) -> None:
+        """Adds `amount` (in `UNIT`s, negative to take back) made at `time_us`."""
+        exponent, mantissa = _growth(time_us, self.half_life_us)
+        if exponent > self._epoch:
+            self._rebase(exponent)
+        weight = self._weights.get(key, 0) + (amount * mantissa >> (self._epoch - exponent))
+        if abs(weight) < _NEGLIGIBLE:
+            self._weights.pop(key, None)
+            return
+        self._weights[key] = weight
+        if len(self._weights) > 2 * self.capacity:
+            self._evict()
+
+    def top(self, count: int) -> list[tuple[str, float]]:
+        """The heaviest `count` keys with weights as of `as_of`, to six significant digits.
+
+        Equal weights are ordered by key, so that equal rows read equal.
+        """
+        scale = self._scale()
+        rounded = [(float(f"{weight / scale:.6g}"), key) for key, weight in self._weights.items() if weight > 0]
+        rounded.sort(key=lambda pair: (-pair[0], pair[1]))
+        return [(key, weight) for weight, key in rounded[:count]]
+
+    def total(self) -> float:
+        """The sum of all weights held, as of `as_of`, to six significant digits."""
+        held = sum(weight for weight in self._weights.values() if weight > 0)
+        return float(f"{held / self._scale():.6g}")
+
+    def to_bytes(self) -> bytes:
+        """A compact form for a runner's state; `from_bytes` reads it back equal."""
+        packed = b"".join(
+            weight.to_bytes(_WIDTH_BYTES, "little", signed=True) for weight in self._weights.values()
+        )
+        return msgspec.msgpack.encode(_Stored(self._epoch, self._touched, list(self._weights), packed))
+
+    @classmethod
+    def from_bytes(cls, data: bytes, half_life_us: int, capacity: int) -> DecayedRow:
+        stored = _STORED_DECODER.decode(data)
+        row = cls(half_life_us, capacity)
+        row._epoch, row._touched = stored.epoch, stored.touched
+        packed, width = stored.weights, _WIDTH_BYTES
+        row._weights = {
+            key: int.from_bytes(packed[at * width : (at + 1) * width], "little", signed=True)
+            for at, key in enumerate(stored.keys)
+        }
+        return row
+
+    def _scale(self) -> int:
+        exponent, mantissa = _growth(self.as_of, self.half_life_us)
+        shift = self._epoch - exponent
+        return max(1, (mantissa * UNIT) >> shift if shift >= 0 else (mantissa * UNIT) << -shift)
+
+    def _rebase(self, epoch: int) -> None:
+        """Moves the landmark, so that numbers keep their width however long the stream runs."""
+        shift, self._epoch = epoch - self._epoch, epoch
+        shifted = {key: weight >> shift for key, weight in self._weights.items()}
+        self._weights = {key: weight for key, weight in shifted.items() if abs(weight) >= _NEGLIGIBLE}
+
+    def _evict(self) -> None:
+        """Keeps the heaviest. Done at twice the capacity: newcomers get time to grow before they compete."""
+        heaviest = sorted(self._weights.items(), key=lambda entry: (-entry[1], entry[0]))
+        self._weights = dict(heaviest[: self.capacity])
+
+
+_STORED_DECODER = msgspec.msgpack.Decoder(_Stored)

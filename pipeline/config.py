@@ -1,0 +1,35 @@
+"""What the transforms need to know, apart from how it was given on a command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from evermail import __version__, clock
+
+
+def _no_keys() -> dict[str, str]:
+    return {}
+
+
+@dataclass(frozen=True)
+class JobConfig:
+    """Settings of one job. Durations are microseconds.
+
+    `wall_clock` decides what is late or in the future; `timer_clock` is the clock that the runner's
+    processing-time timers follow. They are the same, except under a runner with a clock of its own.
+    """
+
+    store_url: str
+    pseudonym_keys: dict[str, str] = field(default_factory=_no_keys, repr=False)
+    allowed_lateness_us: int = clock.DAY
+    profile_flush_us: int = clock.SECOND // 2
+    neighbors_flush_us: int = 10 * clock.SECOND
+    trending_window_us: int = clock.MINUTE
+    interest_half_life_us: int = 14 * clock.DAY
+    trending_half_life_us: int = clock.DAY
+    neighbors_kept: int = 50
+    trending_kept: int = 100
+    store_retry_us: int = 5 * clock.MINUTE
+    version: str = __version__
+    wall_clock: clock.Clock = clock.now_us
+    timer_clock: clock.Clock = clock.now_us

@@ -1,0 +1,53 @@
+"""Rows of neighbours: for each item, the items that shoppers see with it, fading with time."""
+
+from __future__ import annotations
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+
+from evermail.decay import DecayedRow
+from evermail.documents import Document, Neighbor, Neighbors
+from evermail.interest import RowUpdate
+from pipeline import names
+from pipeline.config import JobConfig
+from pipeline.rows import RowsFn
+
+
+class CountNeighbors(beam.PTransform):  # type: ignore[misc]
+    """(item id, RowUpdate) -> Neighbors documents, at most one an interval for each item."""
+
+    def __init__(self, config: JobConfig) -> None:
+        super().__init__()
+        self._config = config
+
+    def expand(self, updates: beam.PCollection[tuple[str, RowUpdate]]) -> beam.PCollection[Document]:
+        return updates | "AddUp" >> beam.ParDo(NeighborsFn(self._config)).with_output_types(Document)
+
+
+class NeighborsFn(RowsFn):
+    def __init__(self, config: JobConfig) -> None:
+        super().__init__(
+            config,
+            half_life_us=config.interest_half_life_us,
+            kept=config.neighbors_kept,
+            flush_us=config.neighbors_flush_us,
+        )
+        self._taken = Metrics.counter(names.NAMESPACE, names.ROW_UPDATES_TAKEN)
+
+    def take(self, row: DecayedRow, change: RowUpdate) -> bool:
+        self._taken.inc()
+        if change.touched:
+            row.touch(change.event_time)
+        for item_id, amount in change.amounts:
+            row.add(item_id, amount, change.event_time)
+        return bool(change.amounts)
+
+    def document(self, key: str, row: DecayedRow, version: int, now_us: int) -> Neighbors:
+        return Neighbors(
+            id=key,
+            version=version,
+            updated_at=now_us,
+            as_of=row.as_of,
+            total=row.total(),
+            neighbors=[Neighbor(item_id, weight) for item_id, weight in row.top(self._config.neighbors_kept)],
+        )

@@ -1,0 +1,88 @@
+"""Decayed rows in keyed state: changes in, a document an interval out.
+
+What neighbours of an item and trending lists of a scope have in common. The arithmetic is
+`evermail.decay.DecayedRow`; a subclass says what to do with one change and how a row reads as a document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.coders import BytesCoder, VarIntCoder
+from apache_beam.metrics import Metrics
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
+
+from evermail.decay import DecayedRow
+from evermail.documents import Document
+from pipeline import flush_timer, names
+from pipeline.config import JobConfig
+
+STATE_FACTOR = 4
+"""A row in state holds this many times what is stored of it: newcomers get a chance to grow."""
+
+
+class RowsFn(beam.DoFn):  # type: ignore[misc]
+    """(key, change) -> documents. Subclasses implement `take` and `document`."""
+
+    ROW = ReadModifyWriteStateSpec("row", BytesCoder())
+    VERSION = ReadModifyWriteStateSpec("version", VarIntCoder())
+    DUE = flush_timer.FLUSH_DUE
+    FLUSH = TimerSpec("flush", TimeDomain.REAL_TIME)
+
+    def __init__(self, config: JobConfig, *, half_life_us: int, kept: int, flush_us: int) -> None:
+        self._config = config
+        self._half_life_us = half_life_us
+        self._capacity = STATE_FACTOR * kept
+        self._flush_us = flush_us
+        self._flushes_due = Metrics.counter(names.NAMESPACE, names.ROW_FLUSHES_DUE)
+        self._flushes_done = Metrics.counter(names.NAMESPACE, names.ROW_FLUSHES_DONE)
+        self._documents = Metrics.counter(names.NAMESPACE, names.DOCUMENTS_MADE)
+
+    def take(self, row: DecayedRow, change: Any) -> bool:
+        """Applies one change. Returns whether the row must be written for it."""
+        raise NotImplementedError
+
+    def document(self, key: str, row: DecayedRow, version: int, now_us: int) -> Document:
+        """How a row is stored."""
+        raise NotImplementedError
+
+    def process(
+        self,
+        element: tuple[str, Any],
+        stored: Any = beam.DoFn.StateParam(ROW),
+        due: Any = beam.DoFn.StateParam(DUE),
+        flush: Any = beam.DoFn.TimerParam(FLUSH),
+    ) -> None:
+        _, change = element
+        row = self._read(stored)
+        written = self.take(row, change)
+        stored.write(row.to_bytes())
+        if written and flush_timer.schedule(due, flush, self._config.timer_clock, self._flush_us):
+            self._flushes_due.inc()
+
+    @on_timer(FLUSH)  # type: ignore[untyped-decorator]
+    def write_row(
+        self,
+        key: str = beam.DoFn.KeyParam,
+        stored: Any = beam.DoFn.StateParam(ROW),
+        written_version: Any = beam.DoFn.StateParam(VERSION),
+        due: Any = beam.DoFn.StateParam(DUE),
+    ) -> Iterator[Document]:
+        if not due.read():
+            return  # a second firing of the same timer
+        now_us = self._config.wall_clock()
+        version = max((written_version.read() or 0) + 1, now_us)
+        written_version.write(version)
+        due.clear()
+        self._flushes_done.inc()
+        self._documents.inc()
+        yield self.document(key, self._read(stored), version, now_us)
+
+    def _read(self, stored: Any) -> DecayedRow:
+        data = stored.read()
+        if data is None:
+            return DecayedRow(self._half_life_us, self._capacity)
+        return DecayedRow.from_bytes(data, self._half_life_us, self._capacity)

@@ -1,0 +1,104 @@
+"""Documents into the store: the newest of each, in batches, with every answer looked at.
+
+The store keeps the highest version, so a bundle that is tried again changes nothing. What the
+store cannot take now is tried again with backoff; what it will never take becomes a dead letter.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.transforms.window import GlobalWindows
+from apache_beam.utils.windowed_value import WindowedValue
+
+from evermail import clock
+from evermail.documents import Document, Key, to_json
+from evermail.events import Code, Rejected
+from evermail.stores import Outcome, WriteResult
+from pipeline import names
+from pipeline.config import JobConfig
+from pipeline.stores import shared_store
+
+BATCH = 500
+"""Firestore's limit of writes in one call."""
+
+FIRST_BACKOFF_S = 0.1
+LONGEST_BACKOFF_S = 10.0
+
+
+class WriteDocuments(beam.PTransform):  # type: ignore[misc]
+    """Document -> the store; what could not be written comes out as `Rejected`."""
+
+    def __init__(self, config: JobConfig) -> None:
+        super().__init__()
+        self._config = config
+
+    def expand(self, documents: beam.PCollection[Document]) -> beam.PCollection[Rejected]:
+        return documents | "Write" >> beam.ParDo(WriteFn(self._config)).with_output_types(Rejected)
+
+
+class WriteFn(beam.DoFn):  # type: ignore[misc]
+    def __init__(self, config: JobConfig) -> None:
+        self._config = config
+        self._counters = {
+            Outcome.WRITTEN: Metrics.counter(names.NAMESPACE, names.DOCUMENTS_WRITTEN),
+            Outcome.STALE: Metrics.counter(names.NAMESPACE, names.DOCUMENTS_STALE),
+            Outcome.PERMANENT: Metrics.counter(names.NAMESPACE, names.DOCUMENTS_REFUSED),
+            Outcome.TRANSIENT: Metrics.counter(names.NAMESPACE, names.DOCUMENTS_REFUSED),
+        }
+        self._retries = Metrics.counter(names.NAMESPACE, names.STORE_RETRIES)
+
+    def setup(self) -> None:
+        self._store = shared_store(self._config.store_url)
+
+    def start_bundle(self) -> None:
+        self._newest: dict[Key, Document] = {}
+
+    def process(self, document: Document) -> Iterator[Rejected]:
+        waiting = self._newest.get(document.key)
+        if waiting is not None:
+            self._counters[Outcome.STALE].inc()
+        if waiting is None or waiting.version < document.version:
+            self._newest[document.key] = document
+        if len(self._newest) >= BATCH:
+            yield from self._write()
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        for rejected in self._write():
+            yield GlobalWindows.windowed_value(rejected)
+
+    def _write(self) -> Iterator[Rejected]:
+        """Writes what waits. Gives up on transient errors only after the time the configuration allows."""
+        pending, self._newest = self._newest, {}
+        deadline = time.monotonic() + self._config.store_retry_us / clock.SECOND
+        backoff_s = FIRST_BACKOFF_S
+        while pending:
+            results = self._store.put_many(list(pending.values()))
+            out_of_time = time.monotonic() > deadline
+            for result in results:
+                if result.outcome is Outcome.TRANSIENT and not out_of_time:
+                    continue
+                document = pending.pop(result.key)
+                self._counters[result.outcome].inc()
+                if result.outcome in (Outcome.PERMANENT, Outcome.TRANSIENT):
+                    yield self._refuse(document, result)
+            if pending:
+                self._retries.inc(len(pending))
+                time.sleep(backoff_s * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+                backoff_s = min(2 * backoff_s, LONGEST_BACKOFF_S)
+
+    def _refuse(self, document: Document, result: WriteResult) -> Rejected:
+        permanent = result.outcome is Outcome.PERMANENT
+        return Rejected(
+            stage="store_writer",
+            code=Code.STORE_REFUSED if permanent else Code.STORE_UNAVAILABLE,
+            message=f"{document.COLLECTION}/{document.id}: {result.message}",
+            data=to_json(document),
+            attributes={"collection": document.COLLECTION},
+            pipeline_version=self._config.version,
+            first_seen=self._config.wall_clock(),
+        )
