@@ -9,7 +9,6 @@ from __future__ import annotations
 from evermail.campaigns.brand import Brand, Palette
 from evermail.campaigns.context import Context, EmailRecipient
 from evermail.campaigns.message import to_mime
-from evermail.money import format_price
 from evermail.campaigns.render import Parts, Renderer, TemplateProblem, render, sample_context
 
 __all__ = [
@@ -20,7 +19,6 @@ __all__ = [
     "Parts",
     "Renderer",
     "TemplateProblem",
-    "format_price",
     "render",
     "sample_context",
     "to_mime",

@@ -108,14 +108,12 @@ class Renderer:
         except jinja2.TemplateSyntaxError as error:
             file = error.filename or str(self._folder / name)
             raise TemplateProblem(file, error.lineno, error.message or "syntax error") from error
-        except jinja2.TemplateNotFound as error:
-            raise TemplateProblem(str(self._folder / name), 0, f"there is no file {error}") from error
         except Exception as error:
             # Jinja2 puts the template's own file and line into the traceback of whatever its code raised.
             frames = traceback.extract_tb(error.__traceback__)
             own = [frame for frame in frames if Path(frame.filename).is_relative_to(self._folder)]
             file, line = (own[-1].filename, own[-1].lineno or 0) if own else (str(self._folder / name), 0)
-            raise TemplateProblem(file, line, f"{error}" or type(error).__name__) from error
+            raise TemplateProblem(file, line, _reason(error)) from error
 
     def _require(self, template: str) -> None:
         if not _NAME.fullmatch(template) or not (self._folder / template / "amp.html").is_file():
@@ -136,6 +134,12 @@ def sample_context(template: str) -> Context:
 @lru_cache(maxsize=1)
 def _renderer() -> Renderer:
     return Renderer()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, jinja2.TemplateNotFound):
+        return f"there is no template file {error.name}"
+    return str(error) or type(error).__name__
 
 
 def _plain(value: object) -> object:
@@ -177,7 +181,7 @@ def _href(url: str) -> str:
 def _with_query(url: str, **parameters: str) -> str:
     """A URL with parameters added to its query."""
     parts = urlsplit(url)
-    query = "&".join(filter(None, [parts.query, urlencode(parameters)]))
+    query = "&".join(filter(None, [parts.query, urlencode(parameters, errors="replace")]))
     return urlunsplit(parts._replace(query=query))
 
 

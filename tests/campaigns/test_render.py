@@ -1,0 +1,218 @@
+"""A template filled for one recipient: what each part says, how big it is, and how failures are told."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from evermail.campaigns import (
+    Brand,
+    Context,
+    Palette,
+    Parts,
+    Renderer,
+    TemplateProblem,
+    render,
+    sample_context,
+)
+from evermail.campaigns.brand import DARK, LIGHT, MIN_TEXT_CONTRAST, contrast, is_url
+
+TEMPLATE = "recommended_for_you"
+SAMPLE = sample_context(TEMPLATE)
+PARTS = render(TEMPLATE, SAMPLE)
+
+
+def changed(**changes: Any) -> Parts:
+    return render(TEMPLATE, msgspec.structs.replace(SAMPLE, **changes))
+
+
+def elements(document: str, tag: str) -> list[dict[str, str | None]]:
+    """The attributes of every element of a kind."""
+    found: list[dict[str, str | None]] = []
+
+    class Finder(HTMLParser):
+        def handle_starttag(self, name: str, attrs: list[tuple[str, str | None]]) -> None:
+            if name == tag:
+                found.append(dict(attrs))
+
+    Finder().feed(document)
+    return found
+
+
+class TestWhatItSays:
+    @pytest.mark.parametrize("part", ["text", "amp", "html"])
+    def test_every_part_shows_each_item_with_its_price_and_reason(self, part: str) -> None:
+        body = getattr(PARTS, part)
+        for item in SAMPLE.items:
+            for shown in (item.title, item.price, item.was, item.reason, item.url):
+                assert shown in body
+
+    def test_the_subject_is_one_line_and_names_the_recipient(self) -> None:
+        assert PARTS.subject == "Mara, picked for you at Alder & Pine"
+        injected = msgspec.structs.replace(SAMPLE.recipient, first_name="Mara\r\nBcc: all@example.com")
+        assert "\n" not in changed(recipient=injected).subject
+
+    def test_without_a_first_name_nothing_is_left_open(self) -> None:
+        parts = changed(recipient=msgspec.structs.replace(SAMPLE.recipient, first_name=None))
+        assert parts.subject == "Picked for you at Alder & Pine"
+        for body in (parts.text, parts.amp, parts.html):
+            assert "None" not in body
+            assert "Picked for you," not in body
+
+    def test_every_part_can_be_unsubscribed_from_and_says_who_sent_it(self) -> None:
+        for body in (PARTS.text, PARTS.amp, PARTS.html):
+            assert SAMPLE.unsubscribe_url in body
+            assert SAMPLE.brand.address in body
+
+    def test_the_list_asks_the_endpoint_for_the_recipients_items(self) -> None:
+        (amp_list,) = elements(PARTS.amp, "amp-list")
+        assert amp_list["src"] == f"https://live.shop.example/recommendations?t={SAMPLE.recipient.token}"
+        assert amp_list["items"] == "items"
+        assert amp_list["max-items"] == "4"
+
+    def test_at_most_four_items_are_shown(self) -> None:
+        parts = changed(items=SAMPLE.items * 3)
+        assert len(elements(parts.html, "img")) == 4
+        assert len(elements(parts.amp, "amp-img")) == 5  # four in the fallback, one in the mustache template
+
+    def test_an_item_that_cannot_be_shown_is_left_out_of_the_snapshot(self) -> None:
+        broken = [
+            msgspec.structs.replace(SAMPLE.items[0], url=url) for url in ("", "/relative", "javascript:x")
+        ]
+        untitled = msgspec.structs.replace(SAMPLE.items[0], title=" ")
+        parts = changed(items=[*broken, untitled, SAMPLE.items[1]])
+        assert [image["alt"] for image in elements(parts.html, "img")] == [SAMPLE.items[1].title]
+
+    def test_without_a_snapshot_the_email_still_leads_to_the_shop(self) -> None:
+        parts = changed(items=[])
+        assert "We could not reach the shop just now" in parts.amp
+        for body in (parts.text, parts.amp, parts.html):
+            assert "https://shop.example/?utm_source=email" in body
+
+    def test_the_preheader_is_the_one_given_or_names_the_first_items(self) -> None:
+        assert "Stoneware mug, speckled, Pour-over kettle" in PARTS.html.split("<table")[0]
+        assert ">A word before" in changed(preheader="A word before").html
+
+
+class TestForEveryReader:
+    @pytest.mark.parametrize("part", ["amp", "html"])
+    def test_the_language_is_declared_and_every_picture_described(self, part: str) -> None:
+        body = getattr(PARTS, part)
+        assert elements(body, "html")[0]["lang"] == "en"
+        assert all(picture.get("alt") for picture in elements(body, "img") + elements(body, "amp-img"))
+
+    def test_layout_tables_are_announced_as_none(self) -> None:
+        tables = elements(PARTS.html, "table")
+        assert tables
+        assert all(table.get("role") == "presentation" for table in tables)
+
+    @pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+    def test_the_default_colours_can_be_read(self, palette: Palette) -> None:
+        for text, background in palette.text_pairs():
+            ratio = contrast(getattr(palette, text), getattr(palette, background))
+            assert ratio >= MIN_TEXT_CONTRAST, f"{text} on {background}: {ratio:.2f}"
+
+    def test_contrast_is_that_of_wcag(self) -> None:
+        assert contrast("#000000", "#ffffff") == pytest.approx(21)
+        assert contrast("#767676", "#ffffff") == pytest.approx(4.54, abs=0.01)
+        assert contrast("#ffffff", "#ffffff") == 1
+
+    def test_the_html_part_follows_dark_mode(self) -> None:
+        assert "@media (prefers-color-scheme:dark)" in PARTS.html
+        assert DARK.paper in PARTS.html
+
+    def test_the_parts_stay_within_what_clients_take(self) -> None:
+        parts = changed(items=[msgspec.structs.replace(item, title="x" * 5000) for item in SAMPLE.items])
+        (css,) = re.findall(r"<style amp-custom>(.*?)</style>", parts.amp, re.DOTALL)
+        assert len(parts.amp.encode()) < 100_000
+        assert len(css.encode()) < 50_000
+        assert len(parts.html.encode()) < 100_000  # Gmail clips at 102 KB
+
+
+BAD_CONTEXTS = [
+    ({"endpoint": "live.shop.example"}, "endpoint"),
+    ({"endpoint": "https://live.shop.example/"}, "endpoint"),
+    ({"unsubscribe_url": "javascript:alert(1)"}, "unsubscribe_url"),
+    ({"recipient": {"token": "a b"}}, r"recipient"),
+    ({"recipient": {"token": "{{t}}"}}, r"recipient"),
+    ({"brand": {"name": "A", "address": "B", "shop_url": "/"}}, "brand"),
+    ({"brand": {"name": "A", "address": "B", "shop_url": "https://a.example", "colour": "red"}}, "colour"),
+    ({"currency": "euro"}, "currency"),
+    ({"campaign": ""}, "campaign"),
+]
+
+
+class TestProblems:
+    @pytest.mark.parametrize(("changes", "named"), BAD_CONTEXTS)
+    def test_a_context_that_makes_no_email_is_refused_by_name(
+        self, changes: dict[str, Any], named: str
+    ) -> None:
+        with pytest.raises(msgspec.ValidationError, match=named):
+            msgspec.convert({**msgspec.to_builtins(SAMPLE), **changes}, Context)
+
+    def test_a_colour_cannot_carry_a_stylesheet(self) -> None:
+        with pytest.raises(ValueError, match="accent"):
+            msgspec.structs.replace(LIGHT, accent="red}*{display:none")
+
+    def test_a_logo_must_be_https(self) -> None:
+        with pytest.raises(ValueError, match="logo_url"):
+            Brand(name="A", address="B", shop_url="https://a.example", logo_url="http://a.example/l.png")
+
+    @pytest.mark.parametrize("name", ["absent", "../recommended_for_you", "_partials", ""])
+    def test_an_unknown_template_is_answered_with_the_known_ones(self, name: str) -> None:
+        with pytest.raises(TemplateProblem, match=r"there are: .*recommended_for_you"):
+            render(name, SAMPLE)
+
+    @pytest.mark.parametrize(
+        ("line", "reason"),
+        [
+            ("{{ brand.nmae }}", "nmae"),
+            ("{{ nobody }}", "nobody"),
+            ("{% if %}", "Expected"),
+            ("{{ 1 / 0 }}", "division"),
+            ("{{ 'ftp://x'|href }}", "ftp"),
+            ("{{ sent_at|date('xx_YY') }}", "xx_YY"),
+            ("{% include 'absent.html' %}", "absent"),
+        ],
+    )
+    def test_a_template_error_names_file_and_line(self, tmp_path: Path, line: str, reason: str) -> None:
+        folder = tmp_path / "broken"
+        folder.mkdir()
+        for name in ("subject.txt", "email.txt", "email.html"):
+            (folder / name).write_text("fine")
+        (folder / "amp.html").write_text(f"one\ntwo\n{line}\n")
+        with pytest.raises(TemplateProblem, match=reason) as raised:
+            Renderer(tmp_path).render("broken", SAMPLE)
+        assert raised.value.file == str(folder / "amp.html")
+        assert raised.value.line == 3
+
+    def test_a_template_without_one_of_its_files_says_which(self, tmp_path: Path) -> None:
+        (tmp_path / "half").mkdir()
+        (tmp_path / "half" / "amp.html").write_text("fine")
+        with pytest.raises(TemplateProblem, match=r"subject\.txt"):
+            Renderer(tmp_path).render("half", SAMPLE)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://shop.example/p?q=1#x", True),
+        ("http://127.0.0.1:8080/", True),
+        ("https://bücher.example/", True),
+        ("https://[broken", False),
+        ("https://", False),
+        ("//shop.example/", False),
+        ("https:shop.example", False),
+        ('https://shop.example/"x', False),
+        ("https://shop.example/a b", False),
+        ("data:text/html,x", False),
+        ("https://a..example/", False),
+    ],
+)
+def test_what_counts_as_a_web_address(text: str, expected: bool) -> None:
+    assert is_url(text) is expected

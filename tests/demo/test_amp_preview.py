@@ -1,0 +1,148 @@
+"""The demo's page shows what an AMP client would show."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+import pytest
+
+from demo.amp_preview import NoAnswer, preview
+from evermail.campaigns import render, sample_context
+
+SAMPLE = sample_context("recommended_for_you")
+AMP = render("recommended_for_you", msgspec.structs.replace(SAMPLE, items=[])).amp
+ITEM = {
+    "item_id": "1",
+    "title": "Oak lamp",
+    "price": "€129.00",
+    "image": "http://127.0.0.1:8080/1.svg",
+    "url": "https://shop.example/p/1",
+    "reason": "Popular today",
+}
+
+
+def listing(template: str, attributes: str = 'items="items"') -> str:
+    return (
+        "<!doctype html><html ⚡4email><head></head><body>"
+        f'<amp-list layout="fixed-height" height="100" {attributes}>'
+        f'<template type="amp-mustache">{template}</template><p placeholder>wait</p><p fallback>sorry</p>'
+        "<p overflow>more</p></amp-list></body></html>"
+    )
+
+
+def shown(template: str, item: Any) -> str:
+    """What one item becomes."""
+    page = preview(listing(template), {"items": [item]})
+    found = re.search(r'<div role="list">(.*?)</div></amp-list>', page, re.DOTALL)
+    assert found
+    return found[1]
+
+
+class TestThePage:
+    def test_items_fill_the_template(self) -> None:
+        page = preview(
+            AMP, {"items": [ITEM, {**ITEM, "title": "Wool throw", "was": "€150.00"}], "source": "personal"}
+        )
+        assert page.count('class="card" role="listitem"') == 2
+        assert '<img src="http://127.0.0.1:8080/1.svg" alt="Oak lamp">' in page
+        assert 'href="https://shop.example/p/1"' in page
+        assert page.count("€150.00") == page.count("<s>") == 1
+
+    def test_nothing_of_amp_is_left_to_run(self) -> None:
+        page = preview(AMP, {"items": [ITEM]})
+        for gone in (
+            "<script",
+            "cdn.ampproject.org",
+            "boilerplate",
+            "visibility:hidden",
+            "⚡",
+            "<template",
+            "{{",
+        ):
+            assert gone not in page
+        assert page.startswith('<!doctype html>\n<html lang="en">')
+        assert page.count("charset") == 1
+
+    def test_while_loading_the_placeholder_stands_there(self) -> None:
+        page = preview(AMP, NoAnswer.LOADING)
+        assert page.count('class="card"') == 4
+        assert "We could not reach the shop" not in page
+
+    @pytest.mark.parametrize(
+        "answer", [NoAnswer.FAILED, {}, {"items": None}, {"items": "x"}, {"error": "expired"}]
+    )
+    def test_without_a_usable_answer_the_fallback_stands_there(self, answer: Any) -> None:
+        page = preview(AMP, answer)
+        assert "We could not reach the shop" in page
+        assert 'class="card"' not in page
+
+    def test_the_list_keeps_its_declared_height(self) -> None:
+        assert re.search(
+            r'<amp-list class="cards"[^>]* style="display:block;height:\d+px">', preview(AMP, {"items": []})
+        )
+
+
+class TestTheList:
+    def test_it_shows_no_more_than_it_may(self) -> None:
+        page = preview(
+            listing("<i>{{n}}</i>", 'items="items" max-items="2"'), {"items": [{"n": n} for n in range(5)]}
+        )
+        assert re.findall(r"<i[^>]*>(\d)</i>", page) == ["0", "1"]
+
+    @pytest.mark.parametrize(
+        ("attributes", "answer"),
+        [
+            ('items="a.b"', {"a": {"b": [{"n": 7}]}}),
+            ('items="." single-item', {"n": 7}),
+            ('items="one" single-item', {"one": {"n": 7}}),
+            ("", {"items": [{"n": 7}]}),
+        ],
+    )
+    def test_it_finds_its_items_where_its_attributes_say(self, attributes: str, answer: Any) -> None:
+        assert '<i role="listitem">7</i>' in preview(listing("<i>{{n}}</i>", attributes), answer)
+
+
+class TestMustache:
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),
+            ('Tom & "Jerry"', "Tom &amp; &quot;Jerry&quot;"),
+            ("{{title}}", "{{title}}"),
+            (12.0, "12"),
+            (0, "0"),
+            (1.5, "1.5"),
+            (True, "true"),
+            (None, ""),
+        ],
+    )
+    def test_a_variable_is_text(self, value: Any, text: str) -> None:
+        assert shown("<i>{{value}}</i>", {"value": value}) == f'<i role="listitem">{text}</i>'
+
+    def test_an_attribute_cannot_be_broken_out_of(self) -> None:
+        filled = shown('<a title="{{value}}">x</a>', {"value": '"><script>alert(1)</script>'})
+        assert filled == '<a title="&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;" role="listitem">x</a>'
+
+    @pytest.mark.parametrize("value", ["javascript:alert(1)", " JavaScript:alert(1)", "data:text/html,x", ""])
+    def test_a_link_to_anything_but_the_web_is_dropped(self, value: str) -> None:
+        assert shown('<a href="{{value}}">x</a>', {"value": value}) == '<a role="listitem">x</a>'
+
+    @pytest.mark.parametrize("tag", ["{{{value}}}", "{{& value}}", "{{{ value }}}"])
+    def test_an_unescaped_variable_keeps_formatting_only(self, tag: str) -> None:
+        value = (
+            '<b onclick="x">bold</b> <script>alert(1)</script><img src=x onerror=y>'
+            '<a href="javascript:x">link</a> 1 < 2'
+        )
+        assert shown(f"<i>{tag}</i>", {"value": value}) == '<i role="listitem"><b>bold</b> link 1 &lt; 2</i>'
+
+    def test_sections_follow_what_is_there(self) -> None:
+        template = "<i>{{#was}}was {{was}}{{/was}}{{^was}}new{{/was}}</i>"
+        assert "was €9" in shown(template, {"was": "€9"})
+        for empty in ("", None, False, 0, []):
+            assert "new" in shown(template, {"was": empty})
+        assert "new" in shown(template, {})
+
+    def test_a_partial_reads_no_file(self) -> None:
+        assert shown("<i>{{> setup}}</i>", {}) == '<i role="listitem"></i>'
