@@ -1,0 +1,24 @@
+"""HTTP entry points of Evermail, for functions-framework and Cloud Functions (2nd generation).
+
+Each entry point is a thin layer round the domain in `evermail`:
+
+- `recommendations` answers an opened email with JSON for `amp-list` (recommendations.py, amp_cors.py).
+- `collect` takes a shop's events and puts them on the events topic (collect.py, incoming.py, publisher.py).
+
+All entry points live in one source, `functions/main.py`; `entry.py` is the way every request takes.
+
+How it is deployed
+------------------
+The archive has the repository's two packages and, at its root, a copy of `functions/main.py`:
+
+    main.py             copy of functions/main.py: Cloud Functions looks for the entry points here
+    requirements.txt    copy of functions/requirements.txt
+    functions/          this package
+    evermail/           the domain
+
+`main.py` imports only by absolute names (`from functions...`, `from evermail...`), and the framework
+puts the archive's root on the path, so the same file is `main` in the cloud and `functions.main` here.
+On one machine it also serves in place, from the root of the repository:
+
+    python -m functions_framework --source functions/main.py --target recommendations --port 8081
+"""

@@ -1,0 +1,180 @@
+"""`POST`: a shop's events, onto the events topic.
+
+The body is one event, a JSON array of events, or `{"events": [...]}`: at most 100 events and 512 KB,
+as `application/json` or as `text/plain` (what `navigator.sendBeacon` sends without a preflight).
+An event must have an `event_id`, by which a repeated one is known. Without `event_time` it gets the
+server's time; a sender that retries should give it, so that the repetition is the same event.
+
+One event
+    202  {"accepted": 1}
+    400  the code (of `evermail.events.Code`) that says what is wrong with it
+A batch
+    202  {"accepted": 3}: all of them
+    207  {"accepted": 2, "rejected": 1, "results": [...]}: some; a result for each event, in order:
+         {"index": 0, "accepted": true} or {"index": 1, "accepted": false, "error": {"code", "message"}}
+    400  all_events_rejected, with the same members beside the error
+Either
+    400  a code of `evermail.events.Code` for the whole body, incomplete_body
+    403  origin_not_allowed
+    405  method_not_allowed
+    413  oversize_payload, too_many_events
+    415  unsupported_media_type
+    503  publish_failed, with Retry-After: send all of it again. What did arrive is dropped as a duplicate.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import flask
+from werkzeug.exceptions import HTTPException
+
+from evermail import clock
+from evermail.events import Code, Refusal
+from functions import incoming
+from functions.entry import Handler
+from functions.incoming import Accepted, Incoming, Refused
+from functions.logs import RequestLog
+from functions.publisher import Message, Publisher
+from functions.responses import Failure, check_method, json_response, no_content
+from functions.settings import CollectSettings
+
+RETRY_AFTER_S = 5
+
+_METHODS = ("POST", "OPTIONS")
+_CONTENT_TYPES = ("application/json", "text/plain")
+
+
+def create_collect(
+    settings: CollectSettings, publisher: Publisher, *, clock: clock.Clock = clock.now_us
+) -> Handler:
+    """The handler."""
+    return _Collect(settings, publisher, clock)
+
+
+class _Collect:
+    def __init__(self, settings: CollectSettings, publisher: Publisher, clock: clock.Clock) -> None:
+        self._settings = settings
+        self._publisher = publisher
+        self._clock = clock
+
+    def admit(self, request: flask.Request) -> Mapping[str, str]:
+        """A page of the shop, or a server (which sends no Origin). We read no cookies, so
+        credentials, which sendBeacon insists on, are harmless."""
+        origin = request.headers.get("Origin")
+        if origin is None:
+            return {"Vary": "Origin"}
+        if origin not in self._settings.origins:
+            raise Failure(
+                403,
+                "origin_not_allowed",
+                "pages of this origin may not send events",
+                headers={"Vary": "Origin"},
+            )
+        return {
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Allow-Credentials": "true",
+            "Vary": "Origin",
+        }
+
+    def answer(self, request: flask.Request, log: RequestLog) -> flask.Response:
+        check_method(request.method, _METHODS)
+        if request.method == "OPTIONS":
+            return no_content(
+                {
+                    "Access-Control-Allow-Methods": "POST",
+                    "Access-Control-Allow-Headers": "Content-Type",
+                    "Access-Control-Max-Age": "3600",
+                }
+            )
+        _check_content_type(request)
+        body = _read_body(request, incoming.MAX_BODY_BYTES)
+        try:
+            received = incoming.read(body, self._clock())
+        except Refusal as refusal:
+            raise _failure(refusal.code, refusal.message) from None
+        except incoming.TooManyEvents:
+            raise Failure(
+                413, "too_many_events", f"a batch has at most {incoming.MAX_BATCH_EVENTS} events"
+            ) from None
+        accepted = [event for event in received.events if isinstance(event, Accepted)]
+        rejected = [event for event in received.events if isinstance(event, Refused)]
+        log.add(accepted=len(accepted), rejected=dict(Counter(str(event.code) for event in rejected)))
+        self._publish(accepted, log)
+        return _summary(received, accepted, rejected)
+
+    def _publish(self, accepted: Sequence[Accepted], log: RequestLog) -> None:
+        if not accepted:
+            return
+        messages = [
+            Message(item.data, item.event.event_id, clock.to_rfc3339(item.event.event_time))
+            for item in accepted
+        ]
+        try:
+            unconfirmed = self._publisher.publish(messages).count(False)
+        except Exception as error:  # no credentials, no network: whatever it is, the sender must know
+            log.add_exception(error)
+            unconfirmed = len(messages)
+        if unconfirmed:
+            log.add(unconfirmed=unconfirmed)
+            raise Failure(
+                503,
+                "publish_failed",
+                "not all events could be stored: send them again",
+                headers={"Retry-After": str(RETRY_AFTER_S)},
+            )
+
+
+def _summary(received: Incoming, accepted: list[Accepted], rejected: list[Refused]) -> flask.Response:
+    if not rejected:
+        return json_response({"accepted": len(accepted)}, 202)
+    if not received.batched:
+        raise _failure(rejected[0].code, rejected[0].message)
+    summary = {
+        "accepted": len(accepted),
+        "rejected": len(rejected),
+        "results": [_result(index, event) for index, event in enumerate(received.events)],
+    }
+    if not accepted:
+        raise Failure(400, "all_events_rejected", "no event of the batch is valid", details=summary)
+    return json_response(summary, 207)
+
+
+def _result(index: int, event: Accepted | Refused) -> dict[str, object]:
+    if isinstance(event, Accepted):
+        return {"index": index, "accepted": True}
+    return {"index": index, "accepted": False, "error": {"code": event.code, "message": event.message}}
+
+
+def _failure(code: Code, message: str) -> Failure:
+    return Failure(413 if code is Code.OVERSIZE_PAYLOAD else 400, str(code), message)
+
+
+def _check_content_type(request: flask.Request) -> None:
+    if request.mimetype not in _CONTENT_TYPES:
+        raise Failure(415, "unsupported_media_type", f"send one of: {', '.join(_CONTENT_TYPES)}")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Failure(
+            415,
+            "unsupported_media_type",
+            "send the body uncompressed",
+            headers={"Accept-Encoding": "identity"},
+        )
+
+
+def _read_body(request: flask.Request, limit: int) -> bytes:
+    """The body, of which no more than `limit` bytes are ever held. Raises `Failure`."""
+    too_large = Failure(413, str(Code.OVERSIZE_PAYLOAD), f"the body may have at most {limit} bytes")
+    if (request.content_length or 0) > limit:
+        raise too_large
+    body = bytearray()
+    try:
+        while len(body) <= limit:
+            chunk = request.stream.read(limit + 1 - len(body))
+            if not chunk:
+                return bytes(body)
+            body += chunk
+    except (OSError, HTTPException):
+        raise Failure(400, "incomplete_body", "the body ended early") from None
+    raise too_large

@@ -1,0 +1,51 @@
+"""Every entry point of the functions, and what each is made of. See `functions/__init__.py` for deployment.
+
+Nothing is read or connected at import: an instance makes its clients at the first request that needs them.
+"""
+
+from __future__ import annotations
+
+import os
+
+import flask
+import functions_framework
+
+from evermail.serving import Recommender
+from evermail.stores import open_store
+from functions import settings
+from functions.collect import create_collect
+from functions.entry import Handler, endpoint, harden
+from functions.once import Once
+from functions.publisher import PubSubPublisher
+from functions.recommendations import create_recommendations
+
+
+def _make_recommendations() -> Handler:
+    config = settings.load_recommendations(os.environ)
+    recommender = Once(lambda: Recommender(open_store(config.store_url), locale=config.locale))
+    return create_recommendations(config, recommender)
+
+
+def _make_collect() -> Handler:
+    config = settings.load_collect(os.environ)
+    return create_collect(config, PubSubPublisher(config.topic))
+
+
+_recommendations = endpoint("recommendations", Once(_make_recommendations))
+_collect = endpoint("collect", Once(_make_collect))
+
+
+@functions_framework.http
+def recommendations(request: flask.Request) -> flask.Response:
+    """The products for an opened email."""
+    return _recommendations(request)
+
+
+@functions_framework.http
+def collect(request: flask.Request) -> flask.Response:
+    """A shop's events, onto the events topic."""
+    return _collect(request)
+
+
+if flask.has_app_context():  # the framework imports its source inside the application it will serve
+    harden(flask.current_app)

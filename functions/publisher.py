@@ -1,0 +1,100 @@
+"""Puts events on the Pub/Sub topic, and knows which of them arrived."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from functions.once import Once
+
+if TYPE_CHECKING:
+    from google.cloud.pubsub_v1 import PublisherClient
+
+PUBLISH_TIMEOUT_S = 5.0
+"""How long `collect` waits for Pub/Sub, in seconds. A publish takes some 20 ms when all is well."""
+
+MAX_WAITING_MESSAGES = 10_000
+MAX_WAITING_BYTES = 64 * 1024 * 1024
+"""What may wait in memory while Pub/Sub does not answer; beyond it, publishing fails at once."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One event on its way. `data` is published as it is."""
+
+    data: bytes
+    event_id: str
+    event_time: str
+    """RFC 3339: an attribute, so that the pipeline's clock runs on event time."""
+
+
+class Publisher(Protocol):
+    """Where events go."""
+
+    def publish(self, messages: Sequence[Message]) -> list[bool]:
+        """Publishes and waits, for a bounded time. True where the arrival was confirmed, in the order given.
+
+        False means unknown rather than lost: a message may still arrive later, which does no harm, as
+        the pipeline drops a repeated `event_id`. Raises when nothing could be sent at all.
+        """
+        ...
+
+
+class PubSubPublisher:
+    """Publishes to a topic, `projects/P/topics/T`. Shared between threads.
+
+    The client, and the library itself, load when the first event is published. Honours
+    PUBSUB_EMULATOR_HOST, as the library does.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        *,
+        timeout_s: float = PUBLISH_TIMEOUT_S,
+        make_client: Callable[[float], PublisherClient] | None = None,
+    ) -> None:
+        self._topic = topic
+        self._timeout_s = timeout_s
+        self._client = Once(lambda: (make_client or connect)(timeout_s))
+
+    def publish(self, messages: Sequence[Message]) -> list[bool]:
+        client = self._client()
+        deadline = time.monotonic() + self._timeout_s
+        futures = [
+            client.publish(
+                self._topic, message.data, event_id=message.event_id, event_time=message.event_time
+            )
+            for message in messages
+        ]
+        concurrent.futures.wait(futures, timeout=max(0.0, deadline - time.monotonic()))
+        return [future.done() and future.exception() is None for future in futures]
+
+
+def connect(timeout_s: float) -> PublisherClient:
+    """A client of Pub/Sub that gives up on a message after `timeout_s`, and limits what waits in memory."""
+    from google.api_core import exceptions, retry
+    from google.cloud import pubsub_v1
+
+    transient = retry.if_exception_type(
+        exceptions.Aborted,
+        exceptions.DeadlineExceeded,
+        exceptions.InternalServerError,
+        exceptions.ResourceExhausted,
+        exceptions.ServiceUnavailable,
+        exceptions.Unknown,
+    )
+    options = pubsub_v1.types.PublisherOptions(
+        flow_control=pubsub_v1.types.PublishFlowControl(
+            message_limit=MAX_WAITING_MESSAGES,
+            byte_limit=MAX_WAITING_BYTES,
+            limit_exceeded_behavior=pubsub_v1.types.LimitExceededBehavior.ERROR,
+        ),
+        # Give up when the caller does: what nobody waits for must not fill the memory.
+        retry=retry.Retry(transient, initial=0.1, multiplier=2.0, maximum=1.0, timeout=timeout_s),
+        timeout=timeout_s,
+    )
+    return pubsub_v1.PublisherClient(publisher_options=options)

@@ -1,0 +1,122 @@
+"""`GET ?t=TOKEN[&n=SLOTS]`: the products for an opened email, as `amp-list` reads them.
+
+200  {"items": [...], "source": "personal" | "trending" | "static", "as_of": RFC 3339 time or null}
+400  sender_missing, source_origin_missing, token_missing, invalid_slots
+401  token_expired, token_invalid
+403  sender_not_trusted
+405  method_not_allowed
+503  nothing_to_show, store_unavailable: `amp-list` shows the email's own fallback
+
+Every answer to a trusted sender has the CORS headers, errors included. Never a redirect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import flask
+
+from evermail import clock
+from evermail.serving import Answer, NothingToShow
+from evermail.stores import StoreError
+from evermail.tokens import InvalidToken, Recipient, TokenSigner
+from functions import amp_cors
+from functions.entry import Handler
+from functions.logs import RequestLog
+from functions.responses import Failure, check_method, json_response, no_content
+from functions.settings import MAX_SLOTS, RecommendationsSettings, parse_slots
+
+PURPOSE = "recommendations"
+"""What a token must have been signed for."""
+
+_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+class Recommends(Protocol):
+    """What is needed of `evermail.serving.Recommender`."""
+
+    def recommend(self, shopper: str, *, slots: int) -> Answer: ...
+
+
+def create_recommendations(
+    settings: RecommendationsSettings,
+    recommender: Callable[[], Recommends],
+    *,
+    clock: clock.Clock = clock.now_us,
+) -> Handler:
+    """The handler. `recommender` is called on each request, and first when one needs it."""
+    return _Recommendations(settings, recommender, TokenSigner(settings.token_keys, clock=clock))
+
+
+class _Recommendations:
+    def __init__(
+        self, settings: RecommendationsSettings, recommender: Callable[[], Recommends], signer: TokenSigner
+    ) -> None:
+        self._settings = settings
+        self._recommender = recommender
+        self._signer = signer
+
+    def admit(self, request: flask.Request) -> Mapping[str, str]:
+        decision = amp_cors.decide(
+            sender=request.headers.get(amp_cors.SENDER_HEADER),
+            origin=request.headers.get("Origin"),
+            source_origin=request.args.get(amp_cors.SOURCE_ORIGIN_PARAMETER),
+            trusted=self._settings.senders,
+        )
+        if isinstance(decision, amp_cors.Denied):
+            raise Failure(decision.status, decision.code, decision.message, headers=decision.headers)
+        return decision.headers
+
+    def answer(self, request: flask.Request, log: RequestLog) -> flask.Response:
+        check_method(request.method, _METHODS)
+        if request.method == "OPTIONS":
+            return no_content(
+                {
+                    "Access-Control-Allow-Methods": "GET, HEAD",
+                    "Access-Control-Allow-Headers": amp_cors.SENDER_HEADER,
+                    "Access-Control-Max-Age": "600",
+                }
+            )
+        recipient = self._recipient(request)
+        log.add(campaign=recipient.campaign)
+        answer = self._recommend(recipient, self._slots(request), log)
+        log.add(source=str(answer.source), items=len(answer.items))
+        return json_response(
+            {
+                "items": answer.items,
+                "source": answer.source,
+                "as_of": clock.to_rfc3339(answer.as_of) if answer.as_of else None,
+            }
+        )
+
+    def _recipient(self, request: flask.Request) -> Recipient:
+        token = request.args.get("t")
+        if not token:
+            raise Failure(400, "token_missing", "the parameter t is required")
+        try:
+            return self._signer.verify(token, purpose=PURPOSE)
+        except InvalidToken as error:
+            expired = error.reason == "expired"
+            raise Failure(
+                401,
+                "token_expired" if expired else "token_invalid",
+                "the link has expired" if expired else "the link is not valid",
+                headers={"WWW-Authenticate": 'Bearer realm="evermail", error="invalid_token"'},
+            ) from None
+
+    def _slots(self, request: flask.Request) -> int:
+        text = request.args.get("n")
+        slots = self._settings.slots if text is None else parse_slots(text)
+        if slots is None:
+            raise Failure(400, "invalid_slots", f"n is a whole number from 1 to {MAX_SLOTS}")
+        return slots
+
+    def _recommend(self, recipient: Recipient, slots: int, log: RequestLog) -> Answer:
+        try:
+            return self._recommender().recommend(recipient.shopper, slots=slots)
+        except NothingToShow:
+            raise Failure(503, "nothing_to_show", "there is nothing to recommend now") from None
+        except StoreError as error:
+            log.add_exception(error)
+            raise Failure(503, "store_unavailable", "the recommendations cannot be read now") from None

@@ -1,0 +1,116 @@
+"""The Pub/Sub side of `collect`: confirmations, a bounded wait, and one client for all threads."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from functions.once import Once
+from functions.publisher import Message, PubSubPublisher
+
+TOPIC = "projects/p/topics/events"
+MESSAGES = [Message(b"{}", event_id, "2026-11-24T03:00:00Z") for event_id in ("e1", "e2", "e3")]
+
+
+class StubClient:
+    """Answers each message as told: True arrives, False fails, None never answers."""
+
+    def __init__(self, answers: dict[str, bool | None]) -> None:
+        self.sent: list[tuple[str, bytes, dict[str, str]]] = []
+        self._answers = answers
+
+    def publish(self, topic: str, data: bytes, **attributes: str) -> Future[str]:
+        self.sent.append((topic, data, attributes))
+        future: Future[str] = Future()
+        answer = self._answers[attributes["event_id"]]
+        if answer is True:
+            future.set_result("1")
+        elif answer is False:
+            future.set_exception(ConnectionError())
+        return future
+
+
+def publisher(client: Any, timeout_s: float = 0.05) -> PubSubPublisher:
+    return PubSubPublisher(TOPIC, timeout_s=timeout_s, make_client=lambda timeout: client)
+
+
+def test_sends_id_and_time_as_attributes() -> None:
+    client = StubClient({"e1": True})
+    assert publisher(client).publish(MESSAGES[:1]) == [True]
+    assert client.sent == [(TOPIC, b"{}", {"event_id": "e1", "event_time": "2026-11-24T03:00:00Z"})]
+
+
+def test_tells_what_arrived_from_what_failed_or_hangs() -> None:
+    client = StubClient({"e1": None, "e2": True, "e3": False})
+    assert publisher(client).publish(MESSAGES) == [False, True, False]
+
+
+def test_a_client_that_cannot_be_made_is_tried_again() -> None:
+    attempts: list[Exception | StubClient] = [ConnectionError(), StubClient({"e1": True})]
+
+    def make(timeout_s: float) -> Any:
+        attempt = attempts.pop(0)
+        if isinstance(attempt, Exception):
+            raise attempt
+        return attempt
+
+    sender = PubSubPublisher(TOPIC, timeout_s=0.05, make_client=make)
+    with pytest.raises(ConnectionError):
+        sender.publish(MESSAGES[:1])
+    assert sender.publish(MESSAGES[:1]) == [True]
+
+
+@pytest.mark.parametrize("listening", [False, True], ids=["nobody listens", "accepts and never answers"])
+def test_the_real_client_gives_up_in_time(monkeypatch: pytest.MonkeyPatch, listening: bool) -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        if listening:
+            server.listen()
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{server.getsockname()[1]}")
+        assert PubSubPublisher(TOPIC, timeout_s=0.2).publish(MESSAGES) == [False, False, False]
+
+
+def test_once_makes_one_value_for_all_threads() -> None:
+    together = threading.Barrier(8)
+    made: list[object] = []
+
+    def make() -> object:
+        made.append(object())
+        return made[-1]
+
+    once = Once(make)
+
+    def use() -> object:
+        together.wait(timeout=10)
+        return once()
+
+    with ThreadPoolExecutor(8) as threads:
+        values = {id(future.result()) for future in [threads.submit(use) for _ in range(8)]}
+    assert len(made) == len(values) == 1
+
+
+def test_the_real_client_delivers(monkeypatch: pytest.MonkeyPatch) -> None:
+    from google.cloud import pubsub_v1
+
+    from demo.pubsub import EmbeddedPubSub
+
+    with EmbeddedPubSub() as server:
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", server.endpoint)
+        subscription = "projects/p/subscriptions/events"
+        with pubsub_v1.SubscriberClient() as subscriber:
+            pubsub_v1.PublisherClient().create_topic(request={"name": TOPIC})
+            subscriber.create_subscription(request={"name": subscription, "topic": TOPIC})
+            assert PubSubPublisher(TOPIC).publish(MESSAGES) == [True, True, True]
+            pulled = subscriber.pull(request={"subscription": subscription, "max_messages": 10}, timeout=10)
+    assert [message.message.attributes["event_id"] for message in pulled.received_messages] == [
+        "e1",
+        "e2",
+        "e3",
+    ]
+    assert {message.message.attributes["event_time"] for message in pulled.received_messages} == {
+        "2026-11-24T03:00:00Z"
+    }
