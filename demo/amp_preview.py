@@ -222,6 +222,17 @@ def _fill(source: str, item: Any) -> str:
     return _MARKED.sub(lambda m: _formatted(unescape(m[1])), filled)
 
 
+class _Text(str):
+    """A string without named parts: inside its section chevron would take `{{title}}` for `str.title`."""
+
+    __slots__ = ()
+
+    def __getattribute__(self, name: str) -> Any:
+        if name.startswith("__") or name == "replace":  # chevron escapes with `replace`
+            return super().__getattribute__(name)
+        raise AttributeError(name)
+
+
 def _as_javascript(value: Any) -> Any:
     """A decoded JSON value whose scalars print as mustache.js prints them; falsy ones stay falsy."""
     if isinstance(value, dict):
@@ -229,7 +240,7 @@ def _as_javascript(value: Any) -> Any:
     if isinstance(value, list):
         return [_as_javascript(inner) for inner in value]
     if isinstance(value, str):
-        return value.replace("\ue000", "").replace("\ue001", "")
+        return _Text(value.replace("\ue000", "").replace("\ue001", ""))
     if value is True or (isinstance(value, float) and value.is_integer()):
         return json.dumps(value) if value is True else int(value)
     return value

@@ -14,7 +14,9 @@ from evermail.campaigns import Context, render, sample_context
 TEMPLATE = "recommended_for_you"
 LIVE_TAGS = {
     "{{url}}",
+    "{{#image}}",
     "{{image}}",
+    "{{/image}}",
     "{{title}}",
     "{{price}}",
     "{{was}}",

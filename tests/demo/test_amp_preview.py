@@ -50,6 +50,9 @@ class TestThePage:
         assert 'href="https://shop.example/p/1"' in page
         assert page.count("€150.00") == page.count("<s>") == 1
 
+    def test_an_item_without_a_picture_shows_none(self) -> None:
+        assert "<img" not in preview(AMP, {"items": [{**ITEM, "image": ""}]})
+
     def test_nothing_of_amp_is_left_to_run(self) -> None:
         page = preview(AMP, {"items": [ITEM]})
         for gone in (
@@ -143,6 +146,12 @@ class TestMustache:
         for empty in ("", None, False, 0, []):
             assert "new" in shown(template, {"was": empty})
         assert "new" in shown(template, {})
+
+    def test_inside_the_section_of_a_text_the_items_other_values_are_found(self) -> None:
+        template = "<i>{{#image}}{{title}} {{count}} {{.}}{{/image}}</i>"
+        item = {"image": "a.png", "title": "Lamp", "count": 3}
+        assert "Lamp 3 a.png" in shown(template, item)
+        assert "Lamp 3 a.png" in shown(template, {**item, "image": ["a.png"]})
 
     def test_a_partial_reads_no_file(self) -> None:
         assert shown("<i>{{> setup}}</i>", {}) == '<i role="listitem"></i>'
