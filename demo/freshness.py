@@ -43,6 +43,7 @@ class FreshnessProbes:
         self._idle = threading.Semaphore(PROBES)
         self._lock = threading.Lock()
         self._tokens: set[str] = set()
+        self._abandoned = threading.Event()
         self.freshness_ms: list[float] = []
         self.answers_ms: list[float] = []
         self.unseen = 0
@@ -56,7 +57,9 @@ class FreshnessProbes:
             thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self._abandoned.set()
         self.finish()
 
     def watch(self, watched: Watched) -> bool:
@@ -88,7 +91,7 @@ class FreshnessProbes:
 
     def _follow(self, connection: http.client.HTTPConnection, watched: Watched) -> None:
         give_up_at = time.monotonic() + GIVE_UP_S
-        while time.monotonic() < give_up_at:
+        while time.monotonic() < give_up_at and not self._abandoned.is_set():
             asked_at = time.perf_counter()
             as_of = self._ask(connection, watched.token)
             answered_ms = (time.perf_counter() - asked_at) * 1000
@@ -100,7 +103,7 @@ class FreshnessProbes:
                 if as_of is not None and as_of >= watched.event_time:
                     self.freshness_ms.append((clock.now_us() - watched.published_at) / 1000)
                     return
-            time.sleep(POLL_S)
+            self._abandoned.wait(POLL_S)
         with self._lock:
             self.unseen += 1
 

@@ -36,7 +36,10 @@ def counters(result: PipelineResult) -> dict[str, int]:
 def _report(result: PipelineResult, ended: threading.Event) -> None:
     last = None
     while not ended.wait(EVERY_S):
-        now = counters(result)
+        try:
+            now = counters(result)
+        except RuntimeError:  # a counter was added while they were read
+            continue
         if now != last:
             print(PREFIX + json.dumps(now), flush=True)
             last = now

@@ -3,11 +3,13 @@
 Stock (Beam 2.77), the runner does all its work in one thread and
 - pulls ten messages at a time and waits up to 30 s for the first. While it waits no timer fires, so the last
   profiles of a burst stay unwritten, and ten messages a round trip cap it well below what it can process;
+- counts only the first bundle of each step: the scope that counters report to is cached with the first bundle's
+  container, and what later bundles count is never read;
 - asks every key of every stateful step for its timers after every bundle, so each event costs more as
   keys pile up.
 
-`patch` pulls up to `PULL_MESSAGES` and does not wait, and looks for timers only where one can be due. What
-the runner computes stays the same. Like the stock runner it acknowledges before it processes: what was
+`patch` pulls up to `PULL_MESSAGES` and does not wait, counts every bundle, and looks for timers only where one
+can be due. What the runner computes stays the same. Like the stock runner it acknowledges before it processes: what was
 pulled and not yet processed is lost when the process is killed.
 """
 
@@ -17,11 +19,12 @@ import time
 import warnings
 from typing import Any
 
-from apache_beam.runners.direct import transform_evaluator, watermark_manager
+from apache_beam.metrics.execution import MetricsContainer
+from apache_beam.runners.direct import executor, transform_evaluator, watermark_manager
 from apache_beam.runners.direct.util import TimerFiring
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.trigger import InMemoryUnmergedState
-from apache_beam.utils.timestamp import MAX_TIMESTAMP
+from apache_beam.utils.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP
 
 PULL_MESSAGES = 200
 IDLE_S = 0.02
@@ -29,8 +32,9 @@ IDLE_S = 0.02
 
 
 def patch() -> None:
-    """Applies both changes to the installed Beam, for this process."""
+    """Applies the changes to the installed Beam, for this process."""
     _pull_more_and_wait_less()
+    _count_every_bundle()
     _look_for_timers_only_where_due()
 
 
@@ -66,6 +70,22 @@ def _pull_more_and_wait_less() -> None:
     evaluator._get_subscriber_client = quick
 
 
+def _count_every_bundle() -> None:
+    """Gives all bundles of a step the one container that its cached scope knows, emptied for each attempt."""
+    containers: dict[str, MetricsContainer] = {}
+    stock_attempt = executor.TransformExecutor.attempt_call
+
+    def container(step_name: str) -> MetricsContainer:
+        return containers.setdefault(step_name, MetricsContainer(step_name))
+
+    def attempt_call(self: Any, metrics_container: MetricsContainer, *arguments: Any) -> None:
+        metrics_container.reset()
+        stock_attempt(self, metrics_container, *arguments)
+
+    executor.MetricsContainer = container
+    executor.TransformExecutor.attempt_call = attempt_call
+
+
 def _look_for_timers_only_where_due() -> None:
     stock_set = InMemoryUnmergedState.set_timer
     stock_get = InMemoryUnmergedState.get_timers
@@ -74,7 +94,7 @@ def _look_for_timers_only_where_due() -> None:
         self: Any, window: Any, name: Any, time_domain: Any, timestamp: Any, dynamic_timer_tag: str = ""
     ) -> None:
         stock_set(self, window, name, time_domain, timestamp, dynamic_timer_tag)
-        self.earliest = min(getattr(self, "earliest", MAX_TIMESTAMP), timestamp)
+        self.earliest = min(self.earliest, timestamp)
 
     def get_timers(self: Any, clear: bool = False, watermark: Any = MAX_TIMESTAMP, processing_time: Any = None) -> Any:
         result = stock_get(self, clear, watermark, processing_time)
@@ -100,6 +120,7 @@ def _look_for_timers_only_where_due() -> None:
             self._fired_timers.update(firings)
             return firings, has_realtime_timer
 
+    InMemoryUnmergedState.earliest = MIN_TIMESTAMP  # unknown, as in a fresh copy: look
     InMemoryUnmergedState.set_timer = set_timer
     InMemoryUnmergedState.get_timers = get_timers
     watermark_manager._TransformWatermarks.extract_transform_timers = extract_transform_timers

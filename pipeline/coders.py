@@ -9,6 +9,7 @@ from apache_beam import coders
 
 from evermail.documents import TYPES, Document
 from evermail.events import Event, Rejected
+from evermail.interest import RowUpdate
 
 
 class StructCoder(coders.Coder):  # type: ignore[misc]
@@ -37,6 +38,10 @@ class RejectedCoder(StructCoder):
     struct = Rejected
 
 
+class RowUpdateCoder(StructCoder):
+    struct = RowUpdate
+
+
 class DocumentCoder(coders.Coder):  # type: ignore[misc]
     """Documents of every collection, tagged with its name."""
 
@@ -58,4 +63,5 @@ def register() -> None:
     """Makes Beam use these coders wherever it meets the types."""
     coders.registry.register_coder(Event, EventCoder)
     coders.registry.register_coder(Rejected, RejectedCoder)
+    coders.registry.register_coder(RowUpdate, RowUpdateCoder)
     coders.registry.register_coder(Document, DocumentCoder)

@@ -14,10 +14,11 @@ from apache_beam.coders import BytesCoder
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
+from apache_beam.typehints import typehints
 
 from evermail.documents import Document
 from evermail.events import Code, Event, Rejected, to_json
-from evermail.interest import ShopperState, Verdict
+from evermail.interest import RowUpdate, ShopperState, Verdict
 from pipeline import flush_timer, names
 from pipeline.config import JobConfig
 from pipeline.decode import count_rejected
@@ -28,7 +29,7 @@ ACCEPTED, ROW_UPDATES, REFUSED = "accepted", "row_updates", "refused"
 class Shopped(NamedTuple):
     profiles: beam.PCollection[Document]
     accepted: beam.PCollection[Event]
-    row_updates: beam.PCollection[tuple[str, Any]]
+    row_updates: beam.PCollection[tuple[str, RowUpdate]]
     refused: beam.PCollection[Rejected]
 
 
@@ -52,7 +53,7 @@ class Shoppers(beam.PTransform):  # type: ignore[misc]
         )
         outputs["profiles"].element_type = Document
         outputs[ACCEPTED].element_type = Event
-        outputs[ROW_UPDATES].element_type = tuple[str, Any]
+        outputs[ROW_UPDATES].element_type = typehints.Tuple[str, RowUpdate]
         outputs[REFUSED].element_type = Rejected
         return Shopped(outputs["profiles"], outputs[ACCEPTED], outputs[ROW_UPDATES], outputs[REFUSED])
 
