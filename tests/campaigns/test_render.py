@@ -71,7 +71,7 @@ class TestWhatItSays:
 
     def test_the_list_asks_the_endpoint_for_the_recipients_items(self) -> None:
         (amp_list,) = elements(PARTS.amp, "amp-list")
-        assert amp_list["src"] == f"https://live.shop.example/recommendations?t={SAMPLE.recipient.token}"
+        assert amp_list["src"] == f"{SAMPLE.endpoint}/recommendations?t={SAMPLE.recipient.token}&n=4"
         assert amp_list["items"] == "items"
         assert amp_list["max-items"] == "4"
 
