@@ -33,7 +33,17 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_namespace_packages(
-        include=["evermail", "evermail.*", "pipeline", "pipeline.*", "functions", "demo", "demo.*", "templates", "templates.*"]
+        include=[
+            "evermail",
+            "evermail.*",
+            "pipeline",
+            "pipeline.*",
+            "functions",
+            "demo",
+            "demo.*",
+            "templates",
+            "templates.*",
+        ]
     ),
     package_data={"": ["*.html", "*.txt", "*.json", "*.css", "*.js", "*.yaml", "*.svg", "py.typed"]},
     install_requires=BASE,

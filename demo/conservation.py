@@ -29,7 +29,9 @@ class Accounts(msgspec.Struct):
 
 def accounts(counters: dict[str, int]) -> Accounts:
     prefix = names.REJECTED_PREFIX
-    rejected = {name.removeprefix(prefix): n for name, n in sorted(counters.items()) if name.startswith(prefix)}
+    rejected = {
+        name.removeprefix(prefix): n for name, n in sorted(counters.items()) if name.startswith(prefix)
+    }
     return Accounts(
         accepted=counters.get(names.ACCEPTED, 0),
         duplicate=counters.get(names.DUPLICATE, 0),
@@ -54,7 +56,9 @@ def unsettled(counters: dict[str, int]) -> list[str]:
     """What the job still has in hand, in words; nothing when it has come to rest."""
     waiting = []
     for given, taken in _BALANCED:
-        difference = sum(counters.get(name, 0) for name in given) - sum(counters.get(name, 0) for name in taken)
+        difference = sum(counters.get(name, 0) for name in given) - sum(
+            counters.get(name, 0) for name in taken
+        )
         if difference:
             waiting.append(f"{difference:+d} {' and '.join(given)}")
     return waiting
@@ -71,7 +75,9 @@ def violations(
             broken.append(f"{what}: expected {expected}, found {actual}")
 
     expect("published = accepted + duplicate + rejected + late", published, found.total)
-    stored = sum(document.events for document in store.scan(Profile.COLLECTION) if isinstance(document, Profile))
+    stored = sum(
+        document.events for document in store.scan(Profile.COLLECTION) if isinstance(document, Profile)
+    )
     expect("accepted events that show in the store", found.accepted, stored)
     in_dead_letters = {code.value: count for code, count in dead_letters.items()}
     refused = dict(found.rejected)
@@ -80,7 +86,9 @@ def violations(
     for code in sorted(refused.keys() | in_dead_letters.keys()):
         expect(f"dead letters with code {code}", refused.get(code, 0), in_dead_letters.get(code, 0))
     if published == len(schedule):
-        expect("accepted and late, of the events of the source", schedule.originals, found.accepted + found.late)
+        expect(
+            "accepted and late, of the events of the source", schedule.originals, found.accepted + found.late
+        )
         expect("duplicates, of the copies sent", schedule.copies, found.duplicate)
         for code, count in sorted(schedule.rejected.items()):
             expect(f"rejected with code {code}", count, found.rejected.get(code, 0))

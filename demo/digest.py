@@ -34,7 +34,9 @@ def canonical(document: Document, start_us: int, config: JobConfig) -> dict[str,
         fields.pop(bookkeeping, None)
     if isinstance(document, Profile):
         fields["as_of"] = document.as_of - start_us
-        fields["history"] = [[seen.item_id, seen.event_time - start_us, seen.event] for seen in document.history]
+        fields["history"] = [
+            [seen.item_id, seen.event_time - start_us, seen.event] for seen in document.history
+        ]
         fields["purchased"] = {item_id: time - start_us for item_id, time in document.purchased.items()}
     elif isinstance(document, Neighbors):
         if not document.neighbors:

@@ -1,13 +1,14 @@
 """Freshness as a reader of the email has it: from publishing an event to seeing it in an answer.
 
-A probe watches one event: it asks the recommendations function for that shopper's email until the answer is
-based on the event (`as_of` has reached its time). Probes are few at a time, so that measuring costs
-little of what is measured; an event that finds no free probe is not watched.
+Some events, chosen beforehand, are watched: the recommendations function is asked for that shopper's email
+again and again until the answer is based on the event (`as_of` has reached its time). A few threads take turns
+with all watched events, so that measuring costs little of what is measured.
 """
 
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import queue
 import threading
@@ -20,8 +21,8 @@ from demo.stack import SENDER
 from evermail import clock
 
 POLL_S = 0.04
-GIVE_UP_S = 30.0
-PROBES = 4
+GIVE_UP_S = 60.0
+THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -39,73 +40,72 @@ class FreshnessProbes:
     def __init__(self, recommendations_url: str) -> None:
         parts = urlsplit(recommendations_url)
         self._address = (parts.hostname or "", parts.port or 80)
-        self._waiting: queue.SimpleQueue[Watched | None] = queue.SimpleQueue()
-        self._idle = threading.Semaphore(PROBES)
+        self._turns: queue.PriorityQueue[tuple[float, int, Watched]] = queue.PriorityQueue()
+        self._numbers = itertools.count()
         self._lock = threading.Lock()
-        self._tokens: set[str] = set()
-        self._abandoned = threading.Event()
+        self._open = 0
+        self._stopped = threading.Event()
         self.freshness_ms: list[float] = []
         self.answers_ms: list[float] = []
         self.unseen = 0
         """Events that were not in the answer after `GIVE_UP_S`."""
         self.failures = 0
         """Answers that were not 200."""
-        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(PROBES)]
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(THREADS)]
 
     def __enter__(self) -> FreshnessProbes:
         for thread in self._threads:
             thread.start()
         return self
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is not None:
-            self._abandoned.set()
-        self.finish()
-
-    def watch(self, watched: Watched) -> bool:
-        """Watches an event if a probe is free and none watches this shopper. Returns at once."""
-        with self._lock:
-            if watched.token in self._tokens or not self._idle.acquire(blocking=False):
-                return False
-            self._tokens.add(watched.token)
-        self._waiting.put(watched)
-        return True
-
-    def finish(self) -> None:
-        """Lets the probes end what they watch."""
-        for _ in self._threads:
-            self._waiting.put(None)
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
         for thread in self._threads:
-            thread.join(GIVE_UP_S + 5)
+            thread.join()
+
+    @property
+    def open(self) -> int:
+        """How many events are still being watched for."""
+        with self._lock:
+            return self._open
+
+    def watch(self, watched: Watched) -> None:
+        """Watches an event from now on. Returns at once."""
+        with self._lock:
+            self._open += 1
+        self._turns.put((time.monotonic(), next(self._numbers), watched))
 
     def _work(self) -> None:
         connection = http.client.HTTPConnection(*self._address, timeout=5)
-        while (watched := self._waiting.get()) is not None:
+        while not self._stopped.is_set():
             try:
-                self._follow(connection, watched)
-            finally:
-                with self._lock:
-                    self._tokens.discard(watched.token)
-                self._idle.release()
+                due, _, watched = self._turns.get(timeout=POLL_S)
+            except queue.Empty:
+                continue
+            self._stopped.wait(max(0.0, due - time.monotonic()))
+            if not self._look(connection, watched):
+                self._turns.put((time.monotonic() + POLL_S, next(self._numbers), watched))
         connection.close()
 
-    def _follow(self, connection: http.client.HTTPConnection, watched: Watched) -> None:
-        give_up_at = time.monotonic() + GIVE_UP_S
-        while time.monotonic() < give_up_at and not self._abandoned.is_set():
-            asked_at = time.perf_counter()
-            as_of = self._ask(connection, watched.token)
-            answered_ms = (time.perf_counter() - asked_at) * 1000
-            with self._lock:
-                if as_of is None:
-                    self.failures += 1
-                else:
-                    self.answers_ms.append(answered_ms)
-                if as_of is not None and as_of >= watched.event_time:
-                    self.freshness_ms.append((clock.now_us() - watched.published_at) / 1000)
-                    return
-            self._abandoned.wait(POLL_S)
+    def _look(self, connection: http.client.HTTPConnection, watched: Watched) -> bool:
+        """Asks once; true when there is nothing more to watch for."""
+        asked_at = time.perf_counter()
+        as_of = self._ask(connection, watched.token)
+        answered_ms = (time.perf_counter() - asked_at) * 1000
+        age_ms = (clock.now_us() - watched.published_at) / 1000
         with self._lock:
-            self.unseen += 1
+            if as_of is None:
+                self.failures += 1
+            else:
+                self.answers_ms.append(answered_ms)
+            if as_of is not None and as_of >= watched.event_time:
+                self.freshness_ms.append(age_ms)
+            elif age_ms > GIVE_UP_S * 1000:
+                self.unseen += 1
+            else:
+                return False
+            self._open -= 1
+            return True
 
     def _ask(self, connection: http.client.HTTPConnection, token: str) -> int | None:
         """`as_of` of an answer in microseconds, 0 when nothing of the shopper is in it, None for no answer."""

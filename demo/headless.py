@@ -62,20 +62,18 @@ def run(
 def _drive(running: Stack, schedule: Schedule, progress: Progress) -> dict[str, Any]:
     # Windows divide event time, so a run begins at the edge of one: the same events, the same windows.
     window_us = round(running.timing.trending_window_s * clock.SECOND)
-    start_us = clock.now_us() // window_us * window_us
-    begun = time.monotonic()
+    start_us = (clock.now_us() // window_us + 1) * window_us
+    begun = time.monotonic() + (start_us - clock.now_us()) / clock.SECOND
     stop = threading.Event()
-    outcome = _Publishing(running, schedule, start_us, stop)
     with FreshnessProbes(running.recommendations_url) as probes:
-        outcome.watch_with(probes)
-        outcome.start()
+        publishing = _Publishing(running, schedule, start_us, probes, stop)
+        publishing.start()
         try:
-            settled_at = _wait_until_settled(running, outcome, progress)
+            settled_at = _wait_until_settled(running, publishing, probes, len(schedule), progress)
         finally:
             stop.set()
-            outcome.join()
-        probes.finish()
-        published = outcome.result()
+            publishing.join()
+        published = publishing.result()
     found = conservation.accounts(running.counters.snapshot())
     dead_letters = _collect_dead_letters(running.subscriber, sum(found.rejected.values()) + found.late)
     broken = conservation.violations(schedule, published, found, running.store, dead_letters)
@@ -87,20 +85,22 @@ def _drive(running: Stack, schedule: Schedule, progress: Progress) -> dict[str, 
 
 
 class _Publishing(threading.Thread):
-    """Publishes in the background and lets probes watch some of the events."""
+    """Publishes in the background and has the watched events watched."""
 
-    def __init__(self, running: Stack, schedule: Schedule, start_us: int, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        running: Stack,
+        schedule: Schedule,
+        start_us: int,
+        probes: FreshnessProbes,
+        stop: threading.Event,
+    ) -> None:
         super().__init__(daemon=True)
         self._running, self._schedule = running, schedule
-        self._start_us, self._stop_event = start_us, stop
-        self._probes: FreshnessProbes | None = None
+        self._start_us, self._stop_event, self._probes = start_us, stop, probes
         self._error: BaseException | None = None
-        self.handed_over = 0
-        self.done = False
         self._published = 0
-
-    def watch_with(self, probes: FreshnessProbes) -> None:
-        self._probes = probes
+        self.done = False
 
     def run(self) -> None:
         try:
@@ -110,32 +110,27 @@ class _Publishing(threading.Thread):
                 EVENTS,
                 start_us=self._start_us,
                 stop=self._stop_event,
-                on_published=self._on_published,
+                on_published=self._watch,
             )
         except BaseException as error:
             self._error = error
         self.done = True
 
     def result(self) -> int:
-        """How many messages Pub/Sub took. Raises what went wrong."""
+        """How many messages Pub/Sub took. Raises `RunFailed` with what went wrong."""
         if self._error is not None:
             raise RunFailed(f"publishing failed: {self._error}") from self._error
         return self._published
 
-    def _on_published(self, message: Message, published_at: int) -> None:
-        self.handed_over += 1
-        if self._probes is None or message.copy or message.expected is not None:
-            return
-        user_id = message.fields.get("user_id")
-        token = (
-            self._running.token("user", user_id)
-            if user_id
-            else self._running.token("client", message.fields["client_id"])
-        )
-        self._probes.watch(Watched(token, self._start_us + message.event_offset_us, published_at))
+    def _watch(self, message: Message, published_at: int) -> None:
+        if message.watched:
+            token = self._running.token(*message.shopper)
+            self._probes.watch(Watched(token, self._start_us + message.event_offset_us, published_at))
 
 
-def _wait_until_settled(running: Stack, publishing: _Publishing, progress: Progress) -> float:
+def _wait_until_settled(
+    running: Stack, publishing: _Publishing, probes: FreshnessProbes, total: int, progress: Progress
+) -> float:
     """Waits until everything published is accounted for and written; returns when all was accounted for."""
     accounted_at: float | None = None
     last: dict[str, int] = {}
@@ -147,12 +142,12 @@ def _wait_until_settled(running: Stack, publishing: _Publishing, progress: Progr
         if counters != last:
             last, moved_at = counters, now
         taken = conservation.accounts(counters).total
-        progress("streaming", taken, len(publishing._schedule))
+        progress("streaming", taken, total)
         if publishing.done:
             waiting = conservation.unsettled(counters)
             if taken >= publishing.result():
                 accounted_at = accounted_at or now
-                if not waiting and now - moved_at > 1.0:
+                if not waiting and not probes.open and now - moved_at > 1.0:
                     return accounted_at
             if now - moved_at > STALLED_S:
                 missing = publishing.result() - taken
@@ -213,12 +208,11 @@ def _report(
         "freshness_samples": len(probes.freshness_ms),
         "events_per_s": round(found.total / max(elapsed_s, 0.001), 1),
         "recommendations_ms": {
-            name: _rounded(percentile(probes.answers_ms, share)) for name, share in (("p50", 0.5), ("p99", 0.99))
+            name: _rounded(percentile(probes.answers_ms, share))
+            for name, share in (("p50", 0.5), ("p99", 0.99))
         },
         "recommendations_failed": probes.failures,
-        "documents_sha256": digest.of_store(
-            store, start_us, JobConfig(store_url=running.backend.store_url)
-        ),
+        "documents_sha256": digest.of_store(store, start_us, JobConfig(store_url=running.backend.store_url)),
         "sample": _sample(running, schedule),
     }
 
@@ -234,7 +228,9 @@ def _sample(running: Stack, schedule: Schedule) -> list[dict[str, Any]]:
         token = running.token(kind, identifier)
         connection.request("GET", f"/?t={quote(token)}", headers={"AMP-Email-Sender": SENDER})
         response = connection.getresponse()
-        answers.append({"shopper": identifier, "status": response.status, "answer": json.loads(response.read())})
+        answers.append(
+            {"shopper": identifier, "status": response.status, "answer": json.loads(response.read())}
+        )
         connection.close()
     return answers
 

@@ -5,11 +5,13 @@ Stock (Beam 2.77), the runner does all its work in one thread and
   profiles of a burst stay unwritten, and ten messages a round trip cap it well below what it can process;
 - counts only the first bundle of each step: the scope that counters report to is cached with the first bundle's
   container, and what later bundles count is never read;
+- reads the state and timer declarations of a DoFn from its source, by reflection, many times a bundle;
+- copies the timers of every key in a bundle in depth, though they are only names and times;
 - asks every key of every stateful step for its timers after every bundle, so each event costs more as
   keys pile up.
 
-`patch` pulls up to `PULL_MESSAGES` and does not wait, counts every bundle, and looks for timers only where one
-can be due. What the runner computes stays the same. Like the stock runner it acknowledges before it processes: what was
+`patch` pulls up to `PULL_MESSAGES` and does not wait, counts every bundle, reads declarations once,
+copies timers flat and looks for them only where one can be due. What the runner computes stays the same. Like the stock runner it acknowledges before it processes: what was
 pulled and not yet processed is lost when the process is killed.
 """
 
@@ -17,24 +19,32 @@ from __future__ import annotations
 
 import time
 import warnings
+from copy import deepcopy
 from typing import Any
 
 from apache_beam.metrics.execution import MetricsContainer
 from apache_beam.runners.direct import executor, transform_evaluator, watermark_manager
 from apache_beam.runners.direct.util import TimerFiring
+from apache_beam.transforms import DoFn, userstate
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.trigger import InMemoryUnmergedState
-from apache_beam.utils.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP
+from apache_beam.utils.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP, Timestamp
 
 PULL_MESSAGES = 200
 IDLE_S = 0.02
 """The pause after an empty pull: bounds both the delay of the next event and the cost of waiting."""
 
 
+TIMERS_EVERY_S = 0.02
+"""How often a step looks for due timers."""
+
+
 def patch() -> None:
     """Applies the changes to the installed Beam, for this process."""
     _pull_more_and_wait_less()
     _count_every_bundle()
+    _read_declarations_once()
+    _copy_timers_flat()
     _look_for_timers_only_where_due()
 
 
@@ -50,7 +60,9 @@ class _QuickClient:
 
     def pull(self, subscription: str, **_: Any) -> Any:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # return_immediately: fine for one local reader
+            warnings.simplefilter(
+                "ignore", DeprecationWarning
+            )  # return_immediately: fine for one local reader
             response = self._client.pull(
                 subscription=subscription, max_messages=PULL_MESSAGES, return_immediately=True
             )
@@ -86,6 +98,40 @@ def _count_every_bundle() -> None:
     executor.TransformExecutor.attempt_call = attempt_call
 
 
+def _read_declarations_once() -> None:
+    """A DoFn's declarations belong to its class and never change."""
+    stock_specs, stock_validate = userstate.get_dofn_specs, userstate.validate_stateful_dofn
+    specs: dict[type[DoFn], Any] = {}
+    valid: set[type[DoFn]] = set()
+
+    def get_dofn_specs(dofn: DoFn) -> Any:
+        kind = type(dofn)
+        if kind not in specs:
+            specs[kind] = stock_specs(dofn)
+        return specs[kind]
+
+    def validate_stateful_dofn(dofn: DoFn) -> None:
+        if type(dofn) not in valid:
+            stock_validate(dofn)
+            valid.add(type(dofn))
+
+    userstate.get_dofn_specs = transform_evaluator.get_dofn_specs = get_dofn_specs
+    userstate.validate_stateful_dofn = validate_stateful_dofn
+
+
+def _copy_timers_flat() -> None:
+    def copy(self: Any) -> InMemoryUnmergedState:
+        clone = InMemoryUnmergedState(defensive_copy=self.defensive_copy)
+        for window, timers in self.timers.items():
+            clone.timers[window] = dict(timers)
+        for window, tags in self.state.items():
+            clone.state[window].update((tag, list(values)) for tag, values in tags.items())
+        clone.global_state = deepcopy(self.global_state)
+        return clone
+
+    InMemoryUnmergedState.copy = copy
+
+
 def _look_for_timers_only_where_due() -> None:
     stock_set = InMemoryUnmergedState.set_timer
     stock_get = InMemoryUnmergedState.get_timers
@@ -94,23 +140,30 @@ def _look_for_timers_only_where_due() -> None:
         self: Any, window: Any, name: Any, time_domain: Any, timestamp: Any, dynamic_timer_tag: str = ""
     ) -> None:
         stock_set(self, window, name, time_domain, timestamp, dynamic_timer_tag)
-        self.earliest = min(self.earliest, timestamp)
+        self.earliest_us = min(self.earliest_us, timestamp.micros)
 
-    def get_timers(self: Any, clear: bool = False, watermark: Any = MAX_TIMESTAMP, processing_time: Any = None) -> Any:
+    def get_timers(
+        self: Any, clear: bool = False, watermark: Any = MAX_TIMESTAMP, processing_time: Any = None
+    ) -> Any:
         result = stock_get(self, clear, watermark, processing_time)
-        times = [timestamp for timers in self.timers.values() for timestamp in timers.values()]
-        self.earliest = min(times, default=MAX_TIMESTAMP)
+        self.earliest_us = min(
+            (timestamp.micros for timers in self.timers.values() for timestamp in timers.values()),
+            default=MAX_TIMESTAMP.micros,
+        )
         return result
 
     def extract_transform_timers(self: Any) -> tuple[list[TimerFiring], bool]:
         with self._lock:
             firings, has_realtime_timer = [], False
             now = self._clock.time()
-            horizon = max(self._input_watermark, now)
+            if now < self.next_look:
+                return firings, True
+            self.next_look = now + TIMERS_EVERY_S
+            horizon_us = max(self._input_watermark.micros, Timestamp.of(now).micros)
             for encoded_key, state in self._keyed_states.items():
                 if not state.timers:
                     continue
-                if state.earliest > horizon:
+                if state.earliest_us > horizon_us:
                     has_realtime_timer = has_realtime_timer or _has_realtime(state)
                     continue
                 expired, realtime = state.get_timers(watermark=self._input_watermark, processing_time=now)
@@ -120,13 +173,12 @@ def _look_for_timers_only_where_due() -> None:
             self._fired_timers.update(firings)
             return firings, has_realtime_timer
 
-    InMemoryUnmergedState.earliest = MIN_TIMESTAMP  # unknown, as in a fresh copy: look
+    watermark_manager._TransformWatermarks.next_look = 0.0
+    InMemoryUnmergedState.earliest_us = MIN_TIMESTAMP.micros  # unknown, as in a fresh copy: look
     InMemoryUnmergedState.set_timer = set_timer
     InMemoryUnmergedState.get_timers = get_timers
     watermark_manager._TransformWatermarks.extract_transform_timers = extract_transform_timers
 
 
 def _has_realtime(state: Any) -> bool:
-    return any(
-        domain == TimeDomain.REAL_TIME for timers in state.timers.values() for _, domain, _ in timers
-    )
+    return any(domain == TimeDomain.REAL_TIME for timers in state.timers.values() for _, domain, _ in timers)

@@ -1,7 +1,7 @@
 """Replays a file of real events. Formats: `rees46`, the CSV of https://rees46.com/en/datasets.
 
 Event times are moved to the present: order and gaps are kept, divided by the speed, since windows and decay
-live in event time.
+live in event time. The speed is such that the file takes as long as publishing it at the rate asked for.
 """
 
 from __future__ import annotations
@@ -32,23 +32,25 @@ class ReplayError(Exception):
     """A file cannot be replayed; the message names the file, the line and the remedy."""
 
 
-def read_rees46(
-    path: Path, *, rate: float, limit: int | None = None
-) -> tuple[list[Planned], list[Product]]:
-    """Events spread so that `rate` come in a second on average, and the products their columns describe.
+def read_rees46(path: Path, *, rate: float, limit: int | None = None) -> tuple[list[Planned], list[Product]]:
+    """Events to publish at a steady `rate` a second, and the products that their columns describe.
 
     Raises `ReplayError`.
     """
     rows = list(_rows(path, limit))
     if not rows:
         raise ReplayError(f"{path}: no events")
-    offsets = _spread([moment for _, moment, _ in rows])
-    span_us = max(offsets[-1] - offsets[0], 1)
-    speed = span_us / (len(rows) / rate * clock.SECOND)
+    times = _spread([moment for _, moment, _ in rows])
+    step_us = clock.SECOND / rate
+    speed = max(times[-1] - times[0], 1) / (len(rows) * step_us)
+    published = [round(number * step_us) for number in range(len(rows))]
+    happened = [round((time - times[0]) / speed) for time in times]
+    # A shop's traffic comes in waves, the rate does not: events of a lull are published late rather than early.
+    lead_us = max(event - publication for event, publication in zip(happened, published, strict=True))
     products: dict[str, Product] = {}
     events = []
-    for (number, _, row), offset in zip(rows, offsets, strict=True):
-        events.append(Planned(round((offset - offsets[0]) / speed), _event(row, number)))
+    for (number, _, row), publication, event in zip(rows, published, happened, strict=True):
+        events.append(Planned(publication, event - lead_us, _event(row, number)))
         product = _product(row)
         products[product.id] = product
     return events, list(products.values())
@@ -60,7 +62,9 @@ def _rows(path: Path, limit: int | None) -> Iterator[tuple[int, int, dict[str, s
             reader = csv.DictReader(lines)
             missing = _COLUMNS - set(reader.fieldnames or ())
             if missing:
-                raise ReplayError(f"{path}: not in rees46 format, columns missing: {', '.join(sorted(missing))}")
+                raise ReplayError(
+                    f"{path}: not in rees46 format, columns missing: {', '.join(sorted(missing))}"
+                )
             for row in reader:
                 if limit is not None and reader.line_num > limit + 1:
                     return

@@ -21,21 +21,38 @@ COPY_DELAY_US = 5 * clock.SECOND
 """Copies follow their original within this time, as redeliveries and a browser's retries do."""
 
 
+WATCHED = 400
+"""How many events of a run are watched for freshness, evenly spread over it."""
+
+
 class Planned(msgspec.Struct, frozen=True):
-    """One event of a source, without its time: `fields` is the wire form, `offset_us` counts from the start."""
+    """One event of a source, without its time: `fields` is the wire form.
+
+    It is published `offset_us` after the start; its own time is `event_offset_us` after the start, which may
+    be earlier but not later.
+    """
 
     offset_us: int
+    event_offset_us: int
     fields: dict[str, Any]
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One message to publish `offset_us` after the start. `expected` is the code that it must be refused with."""
+    """One message to publish `offset_us` after the start. `expected` is the code that it must be refused with;
+    how soon a `watched` one shows is measured."""
 
     offset_us: int
     event_offset_us: int
     fields: dict[str, Any]
     copy: bool = False
     expected: Code | None = None
+    watched: bool = False
+
+    @property
+    def shopper(self) -> tuple[str, str]:
+        """(kind, identifier) of whom it is about, kind being `user` or `client`."""
+        user_id = self.fields.get("user_id")
+        return ("user", user_id) if user_id else ("client", self.fields["client_id"])
 
     def encode(self, start_us: int) -> tuple[bytes, dict[str, str]]:
         """Data and attributes, with times counted from `start_us`."""
@@ -65,11 +82,7 @@ class Schedule:
     @property
     def shoppers(self) -> set[tuple[str, str]]:
         """(kind, identifier) of everybody in it, kind being `user` or `client`."""
-        found = set()
-        for message in self.messages:
-            user_id = message.fields.get("user_id")
-            found.add(("user", user_id) if user_id else ("client", message.fields["client_id"]))
-        return found
+        return {message.shopper for message in self.messages}
 
 
 def make(
@@ -79,7 +92,12 @@ def make(
 
     The first ones of each are certain, so that even a short run with a share above zero has some.
     """
-    originals = [Message(event.offset_us, event.offset_us, event.fields) for event in events]
+    planned = list(events)
+    every = max(1, len(planned) // WATCHED)
+    originals = [
+        Message(event.offset_us, event.event_offset_us, event.fields, watched=number % every == 0)
+        for number, event in enumerate(planned)
+    ]
     messages = list(originals)
     for original in _some(originals, duplicates, rng):
         delay_us = rng.randrange(COPY_DELAY_US)
@@ -90,9 +108,7 @@ def make(
     for number, original in enumerate(_some(originals, malformed_share, rng)):
         fields = {**original.fields, "event_id": f"malformed-{number}"}
         messages.append(
-            Message(
-                original.offset_us, original.event_offset_us, fields, expected=codes[number % len(codes)]
-            )
+            Message(original.offset_us, original.event_offset_us, fields, expected=codes[number % len(codes)])
         )
     return Schedule(messages)
 
@@ -100,4 +116,3 @@ def make(
 def _some(originals: Sequence[Message], share: float, rng: random.Random) -> list[Message]:
     count = min(len(originals), max(1, round(share * len(originals)))) if share > 0 else 0
     return rng.sample(originals, count)
-

@@ -20,7 +20,9 @@ COMPANION, OFF_TASTE, TO_CART, BUYS, REMOVES = 0.55, 0.15, 0.3, 0.35, 0.15
 PAUSE_US = (300_000, 4_000_000)
 
 
-def visit(shopper: str, likes: list[str], range_: list[Product], rng: random.Random) -> Iterator[tuple[str, Product]]:
+def visit(
+    shopper: str, likes: list[str], range_: list[Product], rng: random.Random
+) -> Iterator[tuple[str, Product]]:
     """The (event name, product) pairs of one visit."""
     cart = []
     at: Product | None = None
@@ -57,7 +59,7 @@ def events(range_: list[Product], *, count: int, rate: float, rng: random.Random
     # Visits that began near the end run over it: pull all into the span, order and proportions kept.
     stretch = span_us / max(planned[-1][0], 1)
     return [
-        Planned(round(at * stretch), wire(f"sim-{number}", name, shopper, product))
+        Planned(round(at * stretch), round(at * stretch), wire(f"sim-{number}", name, shopper, product))
         for number, (at, shopper, name, product) in enumerate(planned)
     ]
 

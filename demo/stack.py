@@ -44,7 +44,7 @@ class Timing:
 
     trending_window_s: float = 5.0
     profile_flush_s: float = 0.25
-    neighbors_flush_s: float = 1.0
+    neighbors_flush_s: float = 2.0
     allowed_lateness_s: float = 600.0
 
 
@@ -100,7 +100,9 @@ class Stack:
         for child in self.children:
             code = child.poll()
             if code is not None:
-                raise StackError(f"{child.name} ended with exit code {code}; its last output:\n{child.tail()}")
+                raise StackError(
+                    f"{child.name} ended with exit code {code}; its last output:\n{child.tail()}"
+                )
 
 
 @contextmanager

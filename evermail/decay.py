@@ -83,7 +83,9 @@ class DecayedRow:
         Equal weights are ordered by key, so that equal rows read equal.
         """
         scale = self._scale()
-        rounded = [(float(f"{weight / scale:.6g}"), key) for key, weight in self._weights.items() if weight > 0]
+        rounded = [
+            (float(f"{weight / scale:.6g}"), key) for key, weight in self._weights.items() if weight > 0
+        ]
         rounded.sort(key=lambda pair: (-pair[0], pair[1]))
         return [(key, weight) for weight, key in rounded[:count]]
 

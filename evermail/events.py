@@ -311,7 +311,9 @@ def _check_identifier(field: str, value: str | None, limit: int) -> None:
     if not value:
         raise Refusal(Code.INVALID_IDENTIFIER, f"{field} is empty")
     if len(value) > limit:
-        raise Refusal(Code.INVALID_IDENTIFIER, f"{field} has {len(value)} characters, at most {limit} are allowed")
+        raise Refusal(
+            Code.INVALID_IDENTIFIER, f"{field} has {len(value)} characters, at most {limit} are allowed"
+        )
     if not value.isprintable() or value != value.strip():
         raise Refusal(
             Code.INVALID_IDENTIFIER, f"{field} has control characters, lone surrogates or outer spaces"

@@ -161,7 +161,9 @@ class ShopperState(msgspec.Struct, array_like=True):
             newest = sorted(kept.items(), key=lambda entry: entry[1])
             cut = len(newest) - MAX_IDS * 3 // 4
             self.id_horizon = ((newest[cut - 1][1] >> 32) + 1) * clock.SECOND
-            kept = {key: value for key, value in newest[cut:] if (value >> 32) * clock.SECOND >= self.id_horizon}
+            kept = {
+                key: value for key, value in newest[cut:] if (value >> 32) * clock.SECOND >= self.id_horizon
+            }
         self.seen_ids = kept
 
     def _insert(self, touch: Touch, changes: _Changes) -> None:
@@ -202,7 +204,9 @@ class ShopperState(msgspec.Struct, array_like=True):
                     insort(line.changes, (event.event_time, event_hash, sign * item.quantity))
                     _merge_oldest(line.changes)
         if len(self.cart) > MAX_CART:
-            last = {key: max([line.cleared_at, *(c[0] for c in line.changes)]) for key, line in self.cart.items()}
+            last = {
+                key: max([line.cleared_at, *(c[0] for c in line.changes)]) for key, line in self.cart.items()
+            }
             self.cart = {key: self.cart[key] for key in _newest(last, MAX_CART)}
 
 

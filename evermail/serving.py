@@ -13,8 +13,8 @@ from typing import TypeVar
 import msgspec
 
 from evermail import clock, ranking
-from evermail.money import format_price
 from evermail.documents import Document, Key, Neighbors, Product, Profile, Trending
+from evermail.money import format_price
 from evermail.ranking import Ranked, Why
 from evermail.stores import Store, StoreUnavailable
 from evermail.stores.cached import CachedReader
@@ -94,9 +94,9 @@ class Recommender:
         lists: list[Trending] = []
         if profile is not None and profile.history:
             recent = ranking.context(profile)
-            personal = ranking.personal(
-                profile, read.many(Neighbors, recent), now_us=self._clock()
-            )[: slots * CANDIDATES_PER_SLOT]
+            personal = ranking.personal(profile, read.many(Neighbors, recent), now_us=self._clock())[
+                : slots * CANDIDATES_PER_SLOT
+            ]
             lists = self._category_lists(read, recent[0])
         everywhere = read.many(Trending, [GLOBAL, CATALOG])
         lists += [everywhere[scope] for scope in (GLOBAL, CATALOG) if scope in everywhere]

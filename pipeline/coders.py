@@ -30,6 +30,19 @@ class StructCoder(coders.Coder):  # type: ignore[misc]
         return self.struct
 
 
+class MsgpackCoder(coders.Coder):  # type: ignore[misc]
+    """Structs and builtin types; reads back as builtin types."""
+
+    def encode(self, value: Any) -> bytes:
+        return msgspec.msgpack.encode(value)
+
+    def decode(self, encoded: bytes) -> Any:
+        return msgspec.msgpack.decode(encoded)
+
+    def is_deterministic(self) -> bool:
+        return False
+
+
 class EventCoder(StructCoder):
     struct = Event
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 
@@ -34,13 +36,13 @@ class NeighborsFn(RowsFn):
         )
         self._taken = Metrics.counter(names.NAMESPACE, names.ROW_UPDATES_TAKEN)
 
-    def take(self, row: DecayedRow, change: RowUpdate) -> bool:
+    def take(self, row: DecayedRow, change: Any) -> None:
+        event_time, touched, amounts = change
         self._taken.inc()
-        if change.touched:
-            row.touch(change.event_time)
-        for item_id, amount in change.amounts:
-            row.add(item_id, amount, change.event_time)
-        return bool(change.amounts)
+        if touched:
+            row.touch(event_time)
+        for item_id, amount in amounts:
+            row.add(item_id, amount, event_time)
 
     def document(self, key: str, row: DecayedRow, version: int, now_us: int) -> Neighbors:
         return Neighbors(

@@ -1,5 +1,8 @@
 """Decayed rows in keyed state: changes in, a document an interval out.
 
+Changes are only put aside until the row is written: most rows change several times between two writes, and
+adding to a bag reads nothing.
+
 What neighbours of an item and trending lists of a scope have in common. The arithmetic is
 `evermail.decay.DecayedRow`; a subclass says what to do with one change and how a row reads as a document.
 """
@@ -13,11 +16,17 @@ import apache_beam as beam
 from apache_beam.coders import BytesCoder, VarIntCoder
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.timeutil import TimeDomain
-from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
+from apache_beam.transforms.userstate import (
+    BagStateSpec,
+    ReadModifyWriteStateSpec,
+    TimerSpec,
+    on_timer,
+)
 
 from evermail.decay import DecayedRow
 from evermail.documents import Document
 from pipeline import flush_timer, names
+from pipeline.coders import MsgpackCoder
 from pipeline.config import JobConfig
 
 STATE_FACTOR = 4
@@ -27,6 +36,7 @@ STATE_FACTOR = 4
 class RowsFn(beam.DoFn):  # type: ignore[misc]
     """(key, change) -> documents. Subclasses implement `take` and `document`."""
 
+    CHANGES = BagStateSpec("changes", MsgpackCoder())
     ROW = ReadModifyWriteStateSpec("row", BytesCoder())
     VERSION = ReadModifyWriteStateSpec("version", VarIntCoder())
     DUE = flush_timer.FLUSH_DUE
@@ -41,8 +51,8 @@ class RowsFn(beam.DoFn):  # type: ignore[misc]
         self._flushes_done = Metrics.counter(names.NAMESPACE, names.ROW_FLUSHES_DONE)
         self._documents = Metrics.counter(names.NAMESPACE, names.DOCUMENTS_MADE)
 
-    def take(self, row: DecayedRow, change: Any) -> bool:
-        """Applies one change. Returns whether the row must be written for it."""
+    def take(self, row: DecayedRow, change: Any) -> None:
+        """Applies one change, in the builtin types of msgpack."""
         raise NotImplementedError
 
     def document(self, key: str, row: DecayedRow, version: int, now_us: int) -> Document:
@@ -52,21 +62,20 @@ class RowsFn(beam.DoFn):  # type: ignore[misc]
     def process(
         self,
         element: tuple[str, Any],
-        stored: Any = beam.DoFn.StateParam(ROW),
+        changes: Any = beam.DoFn.StateParam(CHANGES),
         due: Any = beam.DoFn.StateParam(DUE),
         flush: Any = beam.DoFn.TimerParam(FLUSH),
     ) -> None:
         _, change = element
-        row = self._read(stored)
-        written = self.take(row, change)
-        stored.write(row.to_bytes())
-        if written and flush_timer.schedule(due, flush, self._config.timer_clock, self._flush_us):
+        changes.add(change)
+        if flush_timer.schedule(due, flush, self._config.timer_clock, self._flush_us):
             self._flushes_due.inc()
 
     @on_timer(FLUSH)  # type: ignore[untyped-decorator]
     def write_row(
         self,
         key: str = beam.DoFn.KeyParam,
+        changes: Any = beam.DoFn.StateParam(CHANGES),
         stored: Any = beam.DoFn.StateParam(ROW),
         written_version: Any = beam.DoFn.StateParam(VERSION),
         due: Any = beam.DoFn.StateParam(DUE),
@@ -77,9 +86,15 @@ class RowsFn(beam.DoFn):  # type: ignore[misc]
         version = max((written_version.read() or 0) + 1, now_us)
         written_version.write(version)
         due.clear()
+        row = self._read(stored)
+        for change in changes.read():
+            self.take(row, change)
+        changes.clear()
+        stored.write(row.to_bytes())
         self._flushes_done.inc()
-        self._documents.inc()
-        yield self.document(key, self._read(stored), version, now_us)
+        if len(row):
+            self._documents.inc()
+            yield self.document(key, row, version, now_us)
 
     def _read(self, stored: Any) -> DecayedRow:
         data = stored.read()

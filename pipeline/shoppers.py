@@ -49,7 +49,9 @@ class Shoppers(beam.PTransform):  # type: ignore[misc]
             events
             | "KeyByShopper" >> beam.Map(_by_shopper).with_output_types(tuple[str, Event])
             | "Remember"
-            >> beam.ParDo(ShopperFn(self._config)).with_outputs(ACCEPTED, ROW_UPDATES, REFUSED, main="profiles")
+            >> beam.ParDo(ShopperFn(self._config)).with_outputs(
+                ACCEPTED, ROW_UPDATES, REFUSED, main="profiles"
+            )
         )
         outputs["profiles"].element_type = Document
         outputs[ACCEPTED].element_type = Event

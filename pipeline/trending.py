@@ -1,16 +1,20 @@
-"""Trending: windows count touches per scope and item, a decayed row per scope adds the windows up.
+"""Trending: windows count touches of items per scope, a decayed row per scope adds the windows up.
 
-The windows take the load off the row of the `global` scope: it gets one record per item and
-window, not one per event, and the counting in front of it combines before it shuffles.
+The windows take the load off the row of the `global` scope: it gets one record a window, not one an
+event, and the counting in front of it combines before it shuffles.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.transforms import trigger, window
+from apache_beam.transforms.window import GlobalWindows
+from apache_beam.utils.timestamp import Timestamp
+from apache_beam.utils.windowed_value import WindowedValue
 
 from evermail import trending
 from evermail.clock import HOUR
@@ -39,7 +43,8 @@ class CountTrending(beam.PTransform):  # type: ignore[misc]
         config = self._config
         return (
             events
-            | "Scopes" >> beam.ParDo(ScopesFn()).with_output_types(tuple[tuple[str, str], int])
+            | "Scopes"
+            >> beam.ParDo(ScopesFn(config.trending_window_us)).with_output_types(tuple[str, dict[str, int]])
             | "Windows"
             >> beam.WindowInto(
                 window.FixedWindows(config.trending_window_us / 1e6),
@@ -47,30 +52,67 @@ class CountTrending(beam.PTransform):  # type: ignore[misc]
                 accumulation_mode=trigger.AccumulationMode.DISCARDING,
                 allowed_lateness=(config.allowed_lateness_us + SLACK_US) / 1e6,
             )
-            | "Count" >> beam.CombinePerKey(sum)
-            | "ByScope" >> beam.ParDo(ByScopeFn()).with_output_types(tuple[str, tuple[str, int, int]])
-            | "AllTime" >> beam.WindowInto(window.GlobalWindows())
+            | "Count" >> beam.CombinePerKey(AddCounts())
+            | "Close" >> beam.ParDo(CloseFn()).with_output_types(tuple[str, tuple[int, dict[str, int]]])
+            | "AllTime" >> beam.WindowInto(GlobalWindows())
             | "AddUp" >> beam.ParDo(TrendingFn(config)).with_output_types(Document)
         )
 
 
 class ScopesFn(beam.DoFn):  # type: ignore[misc]
-    def __init__(self) -> None:
+    """Events -> (scope, amounts by item), added up within a bundle as far as the windows allow.
+
+    A runner may combine before it shuffles, but need not; a bundle of events leaves here as a few records.
+    """
+
+    def __init__(self, window_us: int) -> None:
+        self._window_us = window_us
         self._sent = Metrics.counter(names.NAMESPACE, names.TRENDING_SENT)
 
-    def process(self, event: Event) -> Iterator[tuple[tuple[str, str], int]]:
+    def start_bundle(self) -> None:
+        self._counts: dict[tuple[str, int], dict[str, int]] = {}
+
+    def process(self, event: Event) -> None:
+        window_start_us = event.event_time // self._window_us * self._window_us
         for scope, item_id, weight in trending.scopes(event):
-            amount = round(weight * UNIT)
-            self._sent.inc(amount)
-            yield (scope, item_id), amount
+            counts = self._counts.setdefault((scope, window_start_us), {})
+            counts[item_id] = counts.get(item_id, 0) + round(weight * UNIT)
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        for (scope, window_start_us), counts in self._counts.items():
+            self._sent.inc(sum(counts.values()))
+            yield GlobalWindows.windowed_value((scope, counts), Timestamp(micros=window_start_us))
 
 
-class ByScopeFn(beam.DoFn):  # type: ignore[misc]
+class AddCounts(beam.CombineFn):  # type: ignore[misc]
+    """Amounts by item -> the sum of amounts of each item."""
+
+    def create_accumulator(self) -> dict[str, int]:
+        return {}
+
+    def add_input(self, total: dict[str, int], counts: dict[str, int]) -> dict[str, int]:
+        for item_id, amount in counts.items():
+            total[item_id] = total.get(item_id, 0) + amount
+        return total
+
+    def merge_accumulators(self, several: Iterable[dict[str, int]]) -> dict[str, int]:
+        total = self.create_accumulator()
+        for counts in several:
+            self.add_input(total, counts)
+        return total
+
+    def extract_output(self, total: dict[str, int]) -> dict[str, int]:
+        return total
+
+
+class CloseFn(beam.DoFn):  # type: ignore[misc]
+    """Notes the end of the window (microseconds) beside its counts."""
+
     def process(
-        self, counted: tuple[tuple[str, str], int], within: window.IntervalWindow = beam.DoFn.WindowParam
-    ) -> Iterator[tuple[str, tuple[str, int, int]]]:
-        (scope, item_id), amount = counted
-        yield scope, (item_id, amount, within.end.micros)
+        self, counted: tuple[str, dict[str, int]], within: window.IntervalWindow = beam.DoFn.WindowParam
+    ) -> Iterator[tuple[str, tuple[int, dict[str, int]]]]:
+        scope, counts = counted
+        yield scope, (within.end.micros, counts)
 
 
 class TrendingFn(RowsFn):
@@ -85,12 +127,12 @@ class TrendingFn(RowsFn):
         )
         self._taken = Metrics.counter(names.NAMESPACE, names.TRENDING_TAKEN)
 
-    def take(self, row: DecayedRow, change: tuple[str, int, int]) -> bool:
-        item_id, amount, window_end_us = change
+    def take(self, row: DecayedRow, change: Any) -> None:
+        window_end_us, counts = change
         row.touch(window_end_us)
-        row.add(item_id, amount, window_end_us)
-        self._taken.inc(amount)
-        return True
+        for item_id, amount in counts.items():
+            row.add(item_id, amount, window_end_us)
+        self._taken.inc(sum(counts.values()))
 
     def document(self, key: str, row: DecayedRow, version: int, now_us: int) -> Trending:
         return Trending(

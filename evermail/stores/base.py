@@ -82,6 +82,4 @@ def open_store(url: str) -> Store:
         from evermail.stores.firestore import FirestoreStore
 
         return FirestoreStore(parts.netloc, database=parts.path.strip("/") or "(default)")
-    raise StoreError(
-        f"cannot open store {url!r}: expected sqlite:///PATH or firestore://PROJECT[/DATABASE]"
-    )
+    raise StoreError(f"cannot open store {url!r}: expected sqlite:///PATH or firestore://PROJECT[/DATABASE]")
