@@ -15,6 +15,10 @@ from pipeline.config import JobConfig
 from pipeline.rows import RowsFn
 
 
+STATE_FACTOR = 8
+"""A row in state holds this many times what is stored of it: newcomers get time to grow."""
+
+
 class CountNeighbors(beam.PTransform):  # type: ignore[misc]
     """(item id, RowUpdate) -> Neighbors documents, at most one an interval for each item."""
 
@@ -31,7 +35,7 @@ class NeighborsFn(RowsFn):
         super().__init__(
             config,
             half_life_us=config.interest_half_life_us,
-            kept=config.neighbors_kept,
+            capacity=STATE_FACTOR * config.neighbors_kept,
             flush_us=config.neighbors_flush_us,
         )
         self._taken = Metrics.counter(names.NAMESPACE, names.ROW_UPDATES_TAKEN)

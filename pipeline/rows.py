@@ -29,10 +29,6 @@ from pipeline import flush_timer, names
 from pipeline.coders import MsgpackCoder
 from pipeline.config import JobConfig
 
-STATE_FACTOR = 4
-"""A row in state holds this many times what is stored of it: newcomers get a chance to grow."""
-
-
 class RowsFn(beam.DoFn):  # type: ignore[misc]
     """(key, change) -> documents. Subclasses implement `take` and `document`."""
 
@@ -42,10 +38,10 @@ class RowsFn(beam.DoFn):  # type: ignore[misc]
     DUE = flush_timer.FLUSH_DUE
     FLUSH = TimerSpec("flush", TimeDomain.REAL_TIME)
 
-    def __init__(self, config: JobConfig, *, half_life_us: int, kept: int, flush_us: int) -> None:
+    def __init__(self, config: JobConfig, *, half_life_us: int, capacity: int, flush_us: int) -> None:
         self._config = config
         self._half_life_us = half_life_us
-        self._capacity = STATE_FACTOR * kept
+        self._capacity = capacity
         self._flush_us = flush_us
         self._flushes_due = Metrics.counter(names.NAMESPACE, names.ROW_FLUSHES_DUE)
         self._flushes_done = Metrics.counter(names.NAMESPACE, names.ROW_FLUSHES_DONE)

@@ -29,6 +29,10 @@ SLACK_US = HOUR
 """An event that was in time for the shoppers must not be late here, however long the way between was."""
 
 
+STATE_ITEMS = 10_000
+"""Items that a scope keeps in state. There is one row of `global`, written once a window: it may be large."""
+
+
 class CountTrending(beam.PTransform):  # type: ignore[misc]
     """Accepted events -> Trending documents, one for each scope that a closed window touched.
 
@@ -122,7 +126,7 @@ class TrendingFn(RowsFn):
         super().__init__(
             config,
             half_life_us=config.trending_half_life_us,
-            kept=config.trending_kept,
+            capacity=STATE_ITEMS,
             flush_us=config.profile_flush_us,
         )
         self._taken = Metrics.counter(names.NAMESPACE, names.TRENDING_TAKEN)
