@@ -21,6 +21,9 @@ from demo.stack import SENDER
 from evermail import clock
 
 POLL_S = 0.04
+POLLS_PER_S = 100
+"""All together: while a backlog keeps many events waiting, each is asked for less often."""
+
 GIVE_UP_S = 60.0
 THREADS = 4
 
@@ -84,7 +87,8 @@ class FreshnessProbes:
                 continue
             self._stopped.wait(max(0.0, due - time.monotonic()))
             if not self._look(connection, watched):
-                self._turns.put((time.monotonic() + POLL_S, next(self._numbers), watched))
+                pause_s = max(POLL_S, self.open / POLLS_PER_S)
+                self._turns.put((time.monotonic() + pause_s, next(self._numbers), watched))
         connection.close()
 
     def _look(self, connection: http.client.HTTPConnection, watched: Watched) -> bool:

@@ -24,6 +24,7 @@ from typing import Any
 
 from apache_beam.metrics.execution import MetricsContainer
 from apache_beam.runners.direct import executor, transform_evaluator, watermark_manager
+from apache_beam.runners.direct.evaluation_context import EvaluationContext
 from apache_beam.runners.direct.util import TimerFiring
 from apache_beam.transforms import DoFn, userstate
 from apache_beam.transforms.timeutil import TimeDomain
@@ -33,10 +34,6 @@ from apache_beam.utils.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP, Timestamp
 PULL_MESSAGES = 200
 IDLE_S = 0.02
 """The pause after an empty pull: bounds both the delay of the next event and the cost of waiting."""
-
-
-TIMERS_EVERY_S = 0.02
-"""How often a step looks for due timers."""
 
 
 def patch() -> None:
@@ -133,6 +130,7 @@ def _copy_timers_flat() -> None:
 
 
 def _look_for_timers_only_where_due() -> None:
+    stock_initialize = EvaluationContext._initialize_keyed_states
     stock_set = InMemoryUnmergedState.set_timer
     stock_get = InMemoryUnmergedState.get_timers
 
@@ -156,13 +154,8 @@ def _look_for_timers_only_where_due() -> None:
         with self._lock:
             firings, has_realtime_timer = [], False
             now = self._clock.time()
-            if now < self.next_look:
-                return firings, True
-            self.next_look = now + TIMERS_EVERY_S
             horizon_us = max(self._input_watermark.micros, Timestamp.of(now).micros)
-            for encoded_key, state in self._keyed_states.items():
-                if not state.timers:
-                    continue
+            for encoded_key, state in list(self._keyed_states.armed.items()):
                 if state.earliest_us > horizon_us:
                     has_realtime_timer = has_realtime_timer or _has_realtime(state)
                     continue
@@ -173,11 +166,29 @@ def _look_for_timers_only_where_due() -> None:
             self._fired_timers.update(firings)
             return firings, has_realtime_timer
 
-    watermark_manager._TransformWatermarks.next_look = 0.0
+    def initialize_keyed_states(self: Any, *arguments: Any) -> dict[Any, _KeyedStates]:
+        return {step: _KeyedStates() for step in stock_initialize(self, *arguments)}
+
     InMemoryUnmergedState.earliest_us = MIN_TIMESTAMP.micros  # unknown, as in a fresh copy: look
     InMemoryUnmergedState.set_timer = set_timer
     InMemoryUnmergedState.get_timers = get_timers
+    EvaluationContext._initialize_keyed_states = initialize_keyed_states
     watermark_manager._TransformWatermarks.extract_transform_timers = extract_transform_timers
+
+
+class _KeyedStates(dict[Any, Any]):
+    """The states of a step's keys, and which of them have a timer set. A bundle's states are put back whole."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.armed: dict[Any, Any] = {}
+
+    def __setitem__(self, key: Any, state: Any) -> None:
+        super().__setitem__(key, state)
+        if state.timers:
+            self.armed[key] = state
+        else:
+            self.armed.pop(key, None)
 
 
 def _has_realtime(state: Any) -> bool:

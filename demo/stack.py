@@ -44,7 +44,7 @@ class Timing:
 
     trending_window_s: float = 5.0
     profile_flush_s: float = 0.25
-    neighbors_flush_s: float = 2.0
+    neighbors_flush_s: float = 5.0
     allowed_lateness_s: float = 600.0
 
 

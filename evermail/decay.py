@@ -10,6 +10,7 @@ taken back leaves exactly nothing, and two runs that see the same events end wit
 from __future__ import annotations
 
 from functools import lru_cache
+from heapq import nlargest
 
 import msgspec
 
@@ -83,9 +84,12 @@ class DecayedRow:
         Equal weights are ordered by key, so that equal rows read equal.
         """
         scale = self._scale()
-        rounded = [
-            (float(f"{weight / scale:.6g}"), key) for key, weight in self._weights.items() if weight > 0
-        ]
+        weights = {key: weight / scale for key, weight in self._weights.items() if weight > 0}
+        if len(weights) > count > 0:
+            # Whatever may round to the last place that counts takes part.
+            least = nlargest(count, weights.values())[-1] * (1 - 1e-5)
+            weights = {key: weight for key, weight in weights.items() if weight >= least}
+        rounded = [(float(f"{weight:.6g}"), key) for key, weight in weights.items()]
         rounded.sort(key=lambda pair: (-pair[0], pair[1]))
         return [(key, weight) for weight, key in rounded[:count]]
 

@@ -51,7 +51,7 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
             "--neighbors_flush_s",
             type=float,
             default=10,
-            help="An item's neighbours are written at most once in this time, in seconds.",
+            help="A row of neighbours or trending items is written at most once in this time, in seconds.",
         )
         parser.add_argument(
             "--trending_window_s",

@@ -120,14 +120,14 @@ class CloseFn(beam.DoFn):  # type: ignore[misc]
 
 
 class TrendingFn(RowsFn):
-    """Flushes soon after a window closes: its counts arrive together, and one document serves them all."""
+    """The counts of a window arrive together, and one document serves them all."""
 
     def __init__(self, config: JobConfig) -> None:
         super().__init__(
             config,
             half_life_us=config.trending_half_life_us,
             capacity=STATE_ITEMS,
-            flush_us=config.profile_flush_us,
+            flush_us=config.neighbors_flush_us,
         )
         self._taken = Metrics.counter(names.NAMESPACE, names.TRENDING_TAKEN)
 
