@@ -1,0 +1,247 @@
+"""The page's web server: which address answers what. What it answers with lives in `live`, `session` and `mailbox`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import flask
+import msgspec
+from werkzeug.exceptions import HTTPException
+
+from demo import pictures
+from demo.catalog import BRAND
+from demo.page.endpoints import NotCollected
+from demo.page.live import price
+from demo.page.mailbox import Mailbox
+from demo.page.session import COOKIE, Visitor, Visitors, is_id, new_id
+from demo.stack import SENDER
+from evermail import clock
+from evermail.documents import Product
+from evermail.events import EventName
+from evermail.money import format_price
+
+PAGE_POLICY = (
+    "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
+EMAIL_POLICY = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'"
+MAX_BODY_BYTES = 16 * 1024
+
+_ACTIONS: dict[str, tuple[EventName, ...]] = {
+    "view": (EventName.VIEW_ITEM,),
+    "add_to_cart": (EventName.ADD_TO_CART,),
+    "remove_from_cart": (EventName.REMOVE_FROM_CART,),
+    "add_to_wishlist": (EventName.ADD_TO_WISHLIST,),
+    # The link of an email leads to the product's page: both happen.
+    "email_click": (EventName.EMAIL_CLICK, EventName.VIEW_ITEM),
+}
+
+
+class Knows(Protocol):
+    """What the server needs of `demo.page.live.Live`."""
+
+    @property
+    def problem(self) -> str | None: ...
+    def act(self, visitor: Visitor, names: Sequence[EventName], item_ids: Sequence[str]) -> None: ...
+    def mailbox(self, visitor: Visitor) -> Mailbox: ...
+    def pipeline(self) -> dict[str, Any]: ...
+
+
+@dataclass
+class Site:
+    """The shop's range, and what is known of it; `live` is None until the stack runs."""
+
+    range_: Sequence[Product]
+    live: Knows | None = None
+
+
+class _Act(msgspec.Struct, forbid_unknown_fields=True):
+    """A click, as the browser posts it. Buying takes the whole cart, so it names no product."""
+
+    action: str
+    item_id: str | None = None
+
+
+class _Refused(Exception):
+    """A request that cannot be followed: status, code and message."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message
+
+
+def create_app(site: Site) -> flask.Flask:
+    """The web server's application."""
+    app = flask.Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    products = {product.id: product for product in site.range_}
+    visitors = Visitors()
+
+    def live() -> Knows:
+        if site.live is None:
+            raise _Refused(503, "starting", "the pipeline is still starting")
+        return site.live
+
+    def visitor() -> Visitor:
+        if "visitor" not in flask.g:
+            cookie = flask.request.cookies.get(COOKIE)
+            flask.g.visitor = visitors.get(cookie if cookie and is_id(cookie) else new_id())
+        found: Visitor = flask.g.visitor
+        return found
+
+    @app.get("/")
+    def shop() -> flask.typing.ResponseReturnValue:
+        return _page(opened=None)
+
+    @app.get("/p/<item_id>")
+    def product(item_id: str) -> flask.typing.ResponseReturnValue:
+        if item_id not in products:
+            raise _Refused(404, "unknown_product", f"the shop has no product {item_id}")
+        return _page(opened=item_id)
+
+    def _page(opened: str | None) -> flask.typing.ResponseReturnValue:
+        if site.live is None:
+            return flask.render_template("starting.html", brand=BRAND), 503, {"Retry-After": "1"}
+        mailbox = site.live.mailbox(visitor())
+        return flask.render_template(
+            "page.html",
+            brand=BRAND,
+            sender=SENDER,
+            subject=mailbox.parts.subject,
+            sent=clock.to_rfc3339(mailbox.sent_at),
+            categories=_by_category(site.range_),
+            products={one.id: _shown(one) for one in site.range_},
+            opened=opened,
+            visitor=visitor().shown(),
+        )
+
+    @app.get("/api/live")
+    def state() -> flask.typing.ResponseReturnValue:
+        mailbox = live().mailbox(visitor())
+        view = mailbox.look()
+        email: dict[str, Any] = {
+            "version": view.version,
+            "reached": view.answer is not None,
+            "source": view.answer["source"] if view.answer else None,
+            "as_of": view.answer["as_of"] if view.answer else None,
+            "waiting": mailbox.waiting,
+            "latency_s": mailbox.latency_s,
+        }
+        if flask.request.args.get("version") != view.version:
+            email["html"] = view.html
+        return {
+            "shopper": visitor().shown(),
+            "email": email | {"answer": view.answer},
+            "pipeline": live().pipeline(),
+            "problem": live().problem,
+        }
+
+    @app.post("/api/act")
+    def act() -> flask.typing.ResponseReturnValue:
+        if flask.request.mimetype != "application/json":
+            raise _Refused(415, "unsupported_media_type", "send application/json")
+        try:
+            wanted = msgspec.json.decode(flask.request.get_data(), type=_Act)
+        except msgspec.MsgspecError as error:
+            raise _Refused(400, "invalid_body", str(error)) from None
+        names, item_ids = _meaning(wanted, visitor())
+        try:
+            live().act(visitor(), names, item_ids)
+        except NotCollected as error:
+            raise _Refused(503, "not_collected", str(error)) from None
+        return {"shopper": visitor().shown()}, 202
+
+    def _meaning(wanted: _Act, shopper: Visitor) -> tuple[tuple[EventName, ...], list[str]]:
+        if wanted.action == "purchase":
+            if not shopper.cart:
+                raise _Refused(409, "empty_cart", "the cart is empty")
+            return (EventName.PURCHASE,), list(shopper.cart)
+        if wanted.action not in _ACTIONS:
+            known = ", ".join([*_ACTIONS, "purchase"])
+            raise _Refused(400, "unknown_action", f"action is one of: {known}")
+        if wanted.item_id not in products:
+            raise _Refused(404, "unknown_product", f"the shop has no product {wanted.item_id}")
+        return _ACTIONS[wanted.action], [wanted.item_id]
+
+    @app.post("/api/new-shopper")
+    def new_shopper() -> flask.typing.ResponseReturnValue:
+        if flask.request.mimetype != "application/json":
+            raise _Refused(415, "unsupported_media_type", "send application/json")
+        flask.g.visitor = visitors.get(new_id())
+        return {"shopper": visitor().shown()}
+
+    @app.get("/email")
+    def email() -> flask.typing.ResponseReturnValue:
+        return live().mailbox(visitor()).look().html, 200, _email_headers("text/html")
+
+    @app.get("/email/document")
+    def email_document() -> flask.typing.ResponseReturnValue:
+        return live().mailbox(visitor()).parts.amp, 200, _email_headers("text/plain")
+
+    @app.get("/email/fallback")
+    def email_fallback() -> flask.typing.ResponseReturnValue:
+        return live().mailbox(visitor()).parts.html, 200, _email_headers("text/html")
+
+    @app.get("/pictures/<item_id>.svg")
+    def picture(item_id: str) -> flask.typing.ResponseReturnValue:
+        if item_id not in products:
+            raise _Refused(404, "unknown_product", f"the shop has no product {item_id}")
+        response = flask.Response(pictures.picture(item_id), mimetype="image/svg+xml")
+        response.headers["Cache-Control"] = "public, max-age=600"
+        return response
+
+    @app.after_request
+    def finish(response: flask.Response) -> flask.Response:
+        headers = response.headers
+        headers.setdefault("Content-Security-Policy", PAGE_POLICY)
+        headers.setdefault("Cache-Control", "no-store")
+        headers.setdefault("X-Content-Type-Options", "nosniff")
+        headers.setdefault("Referrer-Policy", "same-origin")
+        shopper: Visitor | None = flask.g.get("visitor")
+        if shopper is not None and flask.request.cookies.get(COOKIE) != shopper.client_id:
+            response.set_cookie(COOKIE, shopper.client_id, httponly=True, samesite="Lax", max_age=30 * 86_400)
+        return response
+
+    @app.errorhandler(_Refused)
+    def refused(error: _Refused) -> flask.typing.ResponseReturnValue:
+        return _refusal(error.status, error.code, error.message)
+
+    @app.errorhandler(HTTPException)
+    def failed(error: HTTPException) -> flask.typing.ResponseReturnValue:
+        return _refusal(error.code or 500, error.name.lower().replace(" ", "_"), error.description or error.name)
+
+    return app
+
+
+def _refusal(status: int, code: str, message: str) -> flask.typing.ResponseReturnValue:
+    """JSON for the page's scripts, a small page for people."""
+    path = flask.request.path
+    if path.startswith(("/api/", "/email", "/pictures/")):
+        return {"error": {"code": code, "message": message}}, status
+    return flask.render_template("refused.html", brand=BRAND, status=status, message=message), status
+
+
+def _email_headers(content_type: str) -> dict[str, str]:
+    return {"Content-Security-Policy": EMAIL_POLICY, "Content-Type": f"{content_type}; charset=utf-8"}
+
+
+def _by_category(range_: Sequence[Product]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for product in range_:
+        found.setdefault(product.category or "Other", []).append(product.id)
+    return found
+
+
+def _shown(product: Product) -> dict[str, Any]:
+    """A product as the page's templates and scripts take it."""
+    return {
+        "id": product.id,
+        "title": product.title,
+        "category": product.category,
+        "picture": f"/pictures/{product.id}.svg",
+        "price": format_price(price(product), product.currency, "en"),
+        "was": format_price(product.price, product.currency, "en") if product.sale_price is not None else None,
+        "amount": price(product),
+    }

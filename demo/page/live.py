@@ -1,0 +1,166 @@
+"""What the page knows: the visitors and their emails, what the pipeline counts, and how fresh it all is."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any, Self
+
+from demo import conservation
+from demo.freshness import FreshnessProbes, Watched, percentile
+from demo.page.endpoints import Functions
+from demo.page.mailbox import Mailbox
+from demo.page.session import REMEMBERED, Visitor
+from demo.page.traffic import RATE, Traffic
+from demo.schedule import Message
+from demo.stack import CAMPAIGN, Stack, StackError
+from evermail import clock
+from evermail.documents import Product, Profile
+from evermail.events import EventName
+from evermail.stores import StoreError
+
+LOOK_ROUND_S = 1.0
+"""How often it is checked that every part of the stack is alive."""
+
+RECENT = 200
+"""Freshness is told of so many events, the last ones measured."""
+
+
+class Live:
+    """The page's knowledge of a running stack. Use as a context manager: meanwhile others visit the shop, too."""
+
+    def __init__(
+        self, stack: Stack, range_: Sequence[Product], shop_url: str, *, rate: float = RATE, rng: random.Random
+    ) -> None:
+        self._stack, self._shop_url = stack, shop_url
+        self._products = {product.id: product for product in range_}
+        self._functions = Functions(stack.recommendations_url, stack.collect_url)
+        self._probes = FreshnessProbes(stack.recommendations_url)
+        self._traffic = Traffic(range_, stack.publisher, self._watch, rate=rate, rng=rng)
+        self._lock = threading.Lock()
+        self._mailboxes: OrderedDict[str, Mailbox] = OrderedDict()
+        self._sent = 0
+        self._profiles = 0
+        self._problem: str | None = None
+        self._stopped = threading.Event()
+        self._keeper = threading.Thread(target=self._look_round, name="look round", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._probes.__enter__()
+        self._traffic.start()
+        self._keeper.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stopped.set()
+        self._keeper.join()
+        self._traffic.stop()
+        self._probes.__exit__(*exc)
+
+    def act(self, visitor: Visitor, names: Sequence[EventName], item_ids: Sequence[str]) -> None:
+        """What a visitor did with products of the range, as events, all with the same items. Raises `NotCollected`."""
+        now = clock.now_us()
+        events = [self._event(visitor, name, item_ids, now + at) for at, name in enumerate(names)]
+        mailbox = self.mailbox(visitor)
+        begun = time.monotonic()
+        self._functions.collect(events)
+        last_us = now + len(events) - 1
+        mailbox.expect(last_us, begun)
+        self._probes.watch(Watched(self._token(visitor), last_us, now))
+        with self._lock:
+            self._sent += len(events)
+        for name in names:
+            visitor.note(name, item_ids)
+
+    def mailbox(self, visitor: Visitor) -> Mailbox:
+        """The visitor's email; it is sent when they first come by."""
+        with visitor.lock:
+            with self._lock:
+                mailbox = self._mailboxes.get(visitor.client_id)
+                if mailbox is not None:
+                    self._mailboxes.move_to_end(visitor.client_id)
+                    return mailbox
+            token = self._token(visitor)
+            mailbox = Mailbox(token, lambda: self._functions.answer(token), self._shop_url)
+            with self._lock:
+                self._mailboxes[visitor.client_id] = mailbox
+                while len(self._mailboxes) > REMEMBERED:
+                    self._mailboxes.popitem(last=False)
+            return mailbox
+
+    def pipeline(self) -> dict[str, Any]:
+        """What was published and what became of it, and how long events take into an answer, in milliseconds."""
+        found = conservation.accounts(self._stack.counters.snapshot())
+        fresh = self._probes.freshness_ms[-RECENT:]
+        with self._lock:
+            published = self._sent + self._traffic.published
+        return {
+            "published": max(published, found.total),
+            "accepted": found.accepted,
+            "duplicate": found.duplicate,
+            "rejected": sum(found.rejected.values()),
+            "rejected_by_code": found.rejected,
+            "late": found.late,
+            "in_flight": max(0, published - found.total),
+            "profiles": self._profiles,
+            "freshness_ms": {"p50": percentile(fresh, 0.5), "p95": percentile(fresh, 0.95), "samples": len(fresh)},
+        }
+
+    @property
+    def problem(self) -> str | None:
+        """What has stopped, if something has."""
+        return self._problem or self._traffic.problem
+
+    def _token(self, visitor: Visitor) -> str:
+        return self._stack.token("client", visitor.client_id)
+
+    def _event(
+        self, visitor: Visitor, name: EventName, item_ids: Sequence[str], event_time: int
+    ) -> dict[str, Any]:
+        products = [self._products[item_id] for item_id in item_ids]
+        items = [
+            {
+                "item_id": product.id,
+                "item_category": product.category,
+                "price": price(product),
+                "quantity": visitor.cart.get(product.id, 1) if name is EventName.PURCHASE else 1,
+            }
+            for product in products
+        ]
+        from_email = name is EventName.EMAIL_CLICK
+        return {
+            "event_id": f"web-{secrets.token_hex(8)}",
+            "event_name": name,
+            "event_time": clock.to_rfc3339(event_time),
+            "client_id": visitor.client_id,
+            "items": items,
+            "value": round(sum(item["price"] * item["quantity"] for item in items), 2),  # type: ignore[operator]
+            "currency": products[0].currency,
+            "campaign_id": CAMPAIGN if from_email else None,
+            "source": "email" if from_email else "web",
+        }
+
+    def _watch(self, message: Message, event_time: int, published_at: int) -> None:
+        self._probes.watch(Watched(self._stack.token(*message.shopper), event_time, published_at))
+
+    def _look_round(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._stack.check()
+                self._profiles = sum(1 for _ in self._stack.store.scan(Profile.COLLECTION))
+            except StackError as error:
+                self._problem = str(error)
+            except StoreError as error:
+                self._problem = f"the store does not answer: {error}"
+            else:
+                self._problem = None
+            self._stopped.wait(LOOK_ROUND_S)
+
+
+def price(product: Product) -> float:
+    """What a product costs now, in units of its currency."""
+    return product.price if product.sale_price is None else product.sale_price

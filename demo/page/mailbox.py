@@ -1,0 +1,124 @@
+"""A visitor's email: sent once, opened all the time.
+
+The AMP document is rendered when the email is sent and never again. Each look asks the recommendations function,
+as a mail client does, and fills the document with the answer. A click is timed from the moment it was posted
+to the look whose answer is based on it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from demo.amp_preview import NoAnswer, preview
+from demo.catalog import BRAND, CURRENCY
+from demo.page.endpoints import as_of
+from demo.stack import CAMPAIGN
+from evermail import clock
+from evermail.campaigns import Brand, Context, EmailRecipient, render
+from evermail.serving import RecommendedItem
+
+TEMPLATE = "recommended_for_you"
+ENDPOINT = "https://live.shop.example"
+"""Where the email says its functions are. AMP asks for https; here the page's server asks in its place."""
+
+GIVE_UP_S = 60.0
+"""A click that has not shown for this long is no longer waited for."""
+
+Ask = Callable[[], dict[str, Any] | None]
+
+
+@dataclass(frozen=True)
+class View:
+    """The email as it looks now. `version` changes when what it shows does."""
+
+    html: str
+    version: str
+    answer: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class _Click:
+    event_time: int
+    begun: float
+
+
+class Mailbox:
+    """One shopper's email. Thread-safe: several windows may have it open."""
+
+    def __init__(
+        self,
+        token: str,
+        ask: Ask,
+        shop_url: str,
+        *,
+        clock: clock.Clock = clock.now_us,
+        elapsed: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ask, self._elapsed = ask, elapsed
+        self._lock = threading.Lock()
+        self._clicks: list[_Click] = []
+        self._view: View | None = None
+        self.latency_s: float | None = None
+        """How long the newest click that arrived took to reach the email."""
+        self.sent_at = clock()
+        answer = ask()
+        self.parts = render(
+            TEMPLATE,
+            Context(
+                campaign=CAMPAIGN,
+                brand=Brand(name=BRAND, shop_url=shop_url, address="Harbour Yard 7, 1401 Copenhagen, Denmark"),
+                recipient=EmailRecipient(token),
+                endpoint=ENDPOINT,
+                unsubscribe_url=f"{ENDPOINT}/unsubscribe?t={token}",
+                sent_at=self.sent_at,
+                locale="en",
+                currency=CURRENCY,
+                items=msgspec.convert(answer["items"], list[RecommendedItem]) if answer else [],
+            ),
+        )
+
+    @property
+    def waiting(self) -> bool:
+        """A click is on its way."""
+        with self._lock:
+            now = self._elapsed()
+            self._clicks = [click for click in self._clicks if now - click.begun < GIVE_UP_S]
+            return bool(self._clicks)
+
+    def expect(self, event_time: int, begun: float) -> None:
+        """A click of this event time (microseconds) was posted at `begun`, a reading of the stop-watch."""
+        with self._lock:
+            self._clicks.append(_Click(event_time, begun))
+
+    def look(self) -> View:
+        """Opens the email again."""
+        answer = self._ask()
+        seen_at = self._elapsed()
+        shown = json.dumps(answer["items"] if answer else None, sort_keys=True)
+        version = hashlib.sha256(shown.encode()).hexdigest()[:16]
+        with self._lock:
+            if answer is not None:
+                self._arrived(as_of(answer), seen_at)
+            known = self._view
+        if known is not None and known.version == version:
+            html = known.html
+        else:
+            html = preview(self.parts.amp, NoAnswer.FAILED if answer is None else answer)
+        view = View(html, version, answer)
+        with self._lock:
+            self._view = view
+        return view
+
+    def _arrived(self, reached: int, seen_at: float) -> None:
+        arrived = [click for click in self._clicks if click.event_time <= reached]
+        if arrived:
+            self._clicks = [click for click in self._clicks if click.event_time > reached]
+            self.latency_s = seen_at - max(arrived, key=lambda click: click.event_time).begun

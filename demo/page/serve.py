@@ -1,0 +1,129 @@
+"""Runs the demo with its page until it is told to stop.
+
+    python -m demo.page.serve [--port 8080] [--backend embedded|emulator] [--rate EVENTS_PER_S]
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from demo import catalog, stack
+from demo.backends import BackendName
+from demo.emulators import EmulatorMissing
+from demo.page.app import Site, create_app
+from demo.page.live import Live
+from demo.page.traffic import RATE
+from demo.processes import HOST, ChildFailed, PortBusy, require_port
+
+PORT = 8080
+_POLL_S = 0.05
+
+
+class _Told(BaseException):
+    """SIGINT or SIGTERM arrived."""
+
+
+def serve(
+    backend: BackendName = BackendName.EMBEDDED,
+    port: int = PORT,
+    *,
+    rate: float = RATE,
+    seed: int = 1,
+    workdir: Path | None = None,
+    say: Callable[[str], None] = lambda text: print(text, flush=True),
+) -> None:
+    """Serves the page on a local port and returns after SIGINT or SIGTERM, with everything ended.
+
+    The port answers at once, with a page that waits for the rest to start. `rate` is how many events a second the
+    simulated shoppers make; `workdir` (by default a temporary one) gets the store and the logs. Call it from the
+    main thread. Raises `PortBusy`, `EmulatorMissing`, `ChildFailed` and `StackError`.
+    """
+    require_port(port)
+    url = f"http://{HOST}:{port}"
+    range_ = catalog.products(url)
+    site = Site(range_)
+    try:
+        with _told_by_signals(), ExitStack() as exits:
+            exits.enter_context(_web_server(site, port))
+            say(f"Starting the pipeline. The page will be at {url}")
+            if workdir is None:
+                workdir = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="evermail-demo-")))
+            running = exits.enter_context(stack.running(backend, range_, workdir, shop_origins=url))
+            rng = random.Random(seed)  # noqa: S311
+            site.live = exits.enter_context(Live(running, range_, url, rate=rate, rng=rng))
+            say(f"Ready: {url} (Ctrl-C ends it)")
+            threading.Event().wait()
+    except _Told:
+        say("Ended.")
+
+
+@contextmanager
+def _told_by_signals() -> Iterator[None]:
+    """Raises `_Told` at the first signal, wherever the main thread is; further ones change nothing."""
+    told = (signal.SIGINT, signal.SIGTERM)
+
+    def tell(number: int, frame: FrameType | None) -> None:
+        for one in told:
+            signal.signal(one, signal.SIG_IGN)
+        raise _Told
+
+    before = {one: signal.signal(one, tell) for one in told}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+@contextmanager
+def _web_server(site: Site, port: int) -> Iterator[BaseWSGIServer]:
+    server = make_server(HOST, port, create_app(site), threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": _POLL_S}, name="web server", daemon=True
+    )
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Quiet(WSGIRequestHandler):
+    """A page that looks several times a second would fill the log with it."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m demo.page.serve", description="The demo with its page.")
+    parser.add_argument("--port", type=int, default=PORT)
+    parser.add_argument(
+        "--backend", type=BackendName, choices=list(BackendName), default=BackendName.EMBEDDED
+    )
+    parser.add_argument("--rate", type=float, default=RATE, help="simulated events a second")
+    given = parser.parse_args(arguments)
+    try:
+        serve(given.backend, given.port, rate=given.rate)
+    except (PortBusy, EmulatorMissing, ChildFailed, stack.StackError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
