@@ -25,7 +25,9 @@ from evermail.money import format_price
 PAGE_POLICY = (
     "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
-EMAIL_POLICY = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'"
+EMAIL_POLICY = (
+    "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'"
+)
 MAX_BODY_BYTES = 16 * 1024
 
 _ACTIONS: dict[str, tuple[EventName, ...]] = {
@@ -210,7 +212,9 @@ def create_app(site: Site) -> flask.Flask:
 
     @app.errorhandler(HTTPException)
     def failed(error: HTTPException) -> flask.typing.ResponseReturnValue:
-        return _refusal(error.code or 500, error.name.lower().replace(" ", "_"), error.description or error.name)
+        return _refusal(
+            error.code or 500, error.name.lower().replace(" ", "_"), error.description or error.name
+        )
 
     return app
 
@@ -242,6 +246,8 @@ def _shown(product: Product) -> dict[str, Any]:
         "category": product.category,
         "picture": f"/pictures/{product.id}.svg",
         "price": format_price(price(product), product.currency, "en"),
-        "was": format_price(product.price, product.currency, "en") if product.sale_price is not None else None,
+        "was": format_price(product.price, product.currency, "en")
+        if product.sale_price is not None
+        else None,
         "amount": price(product),
     }

@@ -54,7 +54,9 @@ def as_of(answer: Mapping[str, Any]) -> int:
     return clock.from_datetime(datetime.fromisoformat(text)) if text else 0
 
 
-def _request(method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> tuple[int, bytes]:
+def _request(
+    method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
+) -> tuple[int, bytes]:
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
     try:

@@ -34,7 +34,13 @@ class Live:
     """The page's knowledge of a running stack. Use as a context manager: meanwhile others visit the shop, too."""
 
     def __init__(
-        self, stack: Stack, range_: Sequence[Product], shop_url: str, *, rate: float = RATE, rng: random.Random
+        self,
+        stack: Stack,
+        range_: Sequence[Product],
+        shop_url: str,
+        *,
+        rate: float = RATE,
+        rng: random.Random,
     ) -> None:
         self._stack, self._shop_url = stack, shop_url
         self._products = {product.id: product for product in range_}
@@ -107,7 +113,11 @@ class Live:
             "late": found.late,
             "in_flight": max(0, published - found.total),
             "profiles": self._profiles,
-            "freshness_ms": {"p50": percentile(fresh, 0.5), "p95": percentile(fresh, 0.95), "samples": len(fresh)},
+            "freshness_ms": {
+                "p50": percentile(fresh, 0.5),
+                "p95": percentile(fresh, 0.95),
+                "samples": len(fresh),
+            },
         }
 
     @property

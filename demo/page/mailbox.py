@@ -74,7 +74,9 @@ class Mailbox:
             TEMPLATE,
             Context(
                 campaign=CAMPAIGN,
-                brand=Brand(name=BRAND, shop_url=shop_url, address="Harbour Yard 7, 1401 Copenhagen, Denmark"),
+                brand=Brand(
+                    name=BRAND, shop_url=shop_url, address="Harbour Yard 7, 1401 Copenhagen, Denmark"
+                ),
                 recipient=EmailRecipient(token),
                 endpoint=ENDPOINT,
                 unsubscribe_url=f"{ENDPOINT}/unsubscribe?t={token}",

@@ -1,6 +1,6 @@
 """Runs the demo with its page until it is told to stop.
 
-    python -m demo.page.serve [--port 8080] [--backend embedded|emulator] [--rate EVENTS_PER_S]
+python -m demo.page.serve [--port 8080] [--backend embedded|emulator] [--rate EVENTS_PER_S]
 """
 
 from __future__ import annotations
