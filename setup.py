@@ -10,8 +10,9 @@ from setuptools import find_namespace_packages, setup
 BASE = ["msgspec>=0.20,<1", "itsdangerous>=2.2,<3", "google-cloud-firestore>=2.20,<3"]
 CLI = ["typer>=0.15,<1", "rich>=13,<16"]
 PIPELINE = ["apache-beam[gcp]==2.77.0"]
-FUNCTIONS = ["functions-framework>=3.8,<4", "flask>=3,<4", "google-cloud-pubsub>=2.27,<3"]
-CAMPAIGNS = ["jinja2>=3.1,<4"]
+BABEL = ["babel>=2.14,<3"]
+FUNCTIONS = ["functions-framework>=3.8,<4", "flask>=3,<4", "google-cloud-pubsub>=2.27,<3", *BABEL]
+CAMPAIGNS = ["jinja2>=3.1,<4", *BABEL]
 DEMO = [*CLI, *PIPELINE, *FUNCTIONS, *CAMPAIGNS, "chevron>=0.14,<1"]
 DEV = [
     *DEMO,
@@ -27,7 +28,7 @@ DEV = [
 setup(
     name="evermail",
     version="0.1.0",
-    description="Keeps an email alive: live recommendations from a shop's event stream, for AMP for Email and all other clients",
+    description="Keeps an email alive: live recommendations in it, from a shop's event stream",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",

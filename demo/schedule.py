@@ -22,7 +22,8 @@ COPY_DELAY_US = 5 * clock.SECOND
 
 
 WATCHED = 400
-"""How many events of a run are watched for freshness, evenly spread over it."""
+WATCHED_PER_S = 8
+"""How many events of a run are watched for freshness, evenly spread over it: few enough not to disturb it."""
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -93,17 +94,17 @@ def make(
     The first ones of each are certain, so that even a short run with a share above zero has some.
     """
     planned = list(events)
-    every = max(1, len(planned) // WATCHED)
+    last_us = max((event.offset_us for event in planned), default=0)
+    watched = min(WATCHED, max(1, last_us * WATCHED_PER_S // clock.SECOND))
+    every = max(1, len(planned) // watched)
     originals = [
         Message(event.offset_us, event.event_offset_us, event.fields, watched=number % every == 0)
         for number, event in enumerate(planned)
     ]
     messages = list(originals)
     for original in _some(originals, duplicates, rng):
-        delay_us = rng.randrange(COPY_DELAY_US)
-        messages.append(
-            Message(original.offset_us + delay_us, original.event_offset_us, original.fields, copy=True)
-        )
+        published_us = min(original.offset_us + rng.randrange(COPY_DELAY_US), last_us)
+        messages.append(Message(published_us, original.event_offset_us, original.fields, copy=True))
     codes = list(malformed.SPOILERS)
     for number, original in enumerate(_some(originals, malformed_share, rng)):
         fields = {**original.fields, "event_id": f"malformed-{number}"}

@@ -1,0 +1,60 @@
+# Needs Python 3.11 or later and make. `make help` lists the targets.
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+BACKEND ?= embedded
+PORT ?= 8080
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev demo test lint format bench-pubsub bench-stores bench-demo clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.demo  ## Make .venv with the product and its demo
+
+install-dev: $(VENV)/.dev  ## The same with what tests and linters need
+
+demo: $(VENV)/.demo  ## The whole product on this machine: http://127.0.0.1:8080 (BACKEND=emulator, PORT=8080)
+	@$(BIN)/evermail demo --backend $(BACKEND) --port $(PORT)
+
+test: $(VENV)/.dev amp-validator  ## All tests (those that need Chromium, Node or gcloud skip without, and say so)
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(VENV)/.dev  ## Style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev  ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench-demo: $(VENV)/.demo  ## Freshness and speed of the local run: at 300 events/s, then as fast as it goes
+	$(BIN)/python -m bench.bench_demo
+
+bench-pubsub: $(VENV)/.demo  ## Messages a second of the embedded Pub/Sub
+	$(BIN)/python -m bench.bench_pubsub
+
+bench-stores: $(VENV)/.demo  ## Documents a second of the stores
+	$(BIN)/python -m bench.bench_stores
+
+.PHONY: amp-validator
+amp-validator:  # the official AMP validator, where npm is there
+	@if command -v npm >/dev/null; then sh tests/amp/install_validator.sh; else echo "no npm: AMP validator tests will skip"; fi
+
+clean:  ## Remove what was made here
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info build dist
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Evermail needs Python 3.11 or later: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: setup.py requirements.lock | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: setup.py requirements.lock | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev]'
+	@touch $@ $(VENV)/.demo

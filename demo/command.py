@@ -1,0 +1,147 @@
+"""`evermail demo`: the whole product on one machine, with a page or without."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from demo import replay, schedule, simulator
+from demo.backends import BackendName
+from demo.catalog import products
+from demo.processes import HOST
+
+RATE = 100.0
+EVENTS = 2_000
+EXAMPLES = """
+Examples:
+
+\b
+  evermail demo                                the page, on http://127.0.0.1:8080
+  evermail demo --headless --events 3000       without a page, then a summary
+  evermail demo --headless --replay events.csv --format rees46 --rate 300 --report report.json
+"""
+
+_console = Console(stderr=True)
+
+
+def demo(
+    headless: bool = typer.Option(False, "--headless", help="No page: publish, wait, report, end."),
+    port: int = typer.Option(8080, min=1, max=65535, help="Port of the page."),
+    backend: BackendName = typer.Option(
+        BackendName.EMBEDDED, help="What stands in for Google Cloud: embedded, or Google's own emulators."
+    ),
+    events: int = typer.Option(EVENTS, min=1, help="Headless: how many simulated events to publish."),
+    replay_file: Path | None = typer.Option(
+        None,
+        "--replay",
+        help="Headless: publish the events of this file instead.",
+        exists=True,
+        dir_okay=False,
+    ),
+    file_format: str = typer.Option("rees46", "--format", help="Format of the file: rees46."),
+    rate: float = typer.Option(RATE, min=0.1, max=100_000, help="Headless: events published a second."),
+    duplicates: float = typer.Option(
+        0.03, min=0, max=1, help="Headless: share of events that are sent twice."
+    ),
+    malformed: float = typer.Option(0.01, min=0, max=1, help="Headless: malformed messages, as a share."),
+    seed: int = typer.Option(1, help="Headless: the same seed makes the same events."),
+    report: Path | None = typer.Option(
+        None, dir_okay=False, help="Headless: write the figures here, as JSON."
+    ),
+) -> None:
+    """Run the whole product on this machine: Pub/Sub, the Beam job, the store, the functions and a shop."""
+    with _told_to_people():
+        if not headless:
+            from demo.page.serve import serve
+
+            serve(backend, port)
+            return
+        if file_format not in replay.FORMATS:
+            raise typer.BadParameter(f"expected one of: {', '.join(replay.FORMATS)}", param_hint="--format")
+        result = _run(backend, replay_file, events, rate, duplicates, malformed, seed)
+    if report is not None:
+        report.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    _summarise(result)
+    if result["violations"]:
+        raise typer.Exit(1)
+
+
+demo.__doc__ = f"{demo.__doc__}\n{EXAMPLES}"
+
+
+def _run(
+    backend: BackendName,
+    replay_file: Path | None,
+    events: int,
+    rate: float,
+    duplicates: float,
+    malformed: float,
+    seed: int,
+) -> dict[str, Any]:
+    from demo import headless
+
+    rng = random.Random(seed)  # noqa: S311 - a reproducible run, not a secret
+    if replay_file is not None:
+        planned, range_ = replay.read_rees46(replay_file, rate=rate)
+    else:
+        range_ = products(f"http://{HOST}:8080")
+        planned = simulator.events(range_, count=events, rate=rate, rng=rng)
+    plan = schedule.make(planned, duplicates=duplicates, malformed_share=malformed, rng=rng)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("events"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=_console) as bar:
+        task = bar.add_task("starting", total=len(plan))
+
+        def progress(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+
+        return headless.run(plan, range_, backend=backend, progress=progress)
+
+
+def _summarise(result: dict[str, Any]) -> None:
+    rejected = sum(result["rejected"].values())
+    freshness = result["freshness_ms"]
+    print(
+        f"published {result['published']:,} = accepted {result['accepted']:,} + duplicate {result['duplicate']:,}"
+        f" + rejected {rejected:,} + late {result['late']:,}"
+    )
+    print(f"stored    {result['profiles']:,} profiles, {result['neighbors']:,} rows of neighbours")
+    print(
+        f"freshness p50 {freshness['p50']:,.0f} ms, p95 {freshness['p95']:,.0f} ms, from publishing an event "
+        f"to the answer that shows it ({result['freshness_samples']} events watched)"
+    )
+    print(f"speed     {result['events_per_s']:,.0f} events/s")
+    for violation in result["violations"]:
+        print(f"VIOLATED  {violation}")
+    print(
+        "the law of conservation does not hold" if result["violations"] else "the law of conservation holds"
+    )
+
+
+@contextmanager
+def _told_to_people() -> Iterator[None]:
+    """Turns the failures that are nobody's bug into one message and exit code 2."""
+    from demo.emulators import EmulatorMissing
+    from demo.headless import RunFailed
+    from demo.processes import ChildFailed, PortBusy
+    from demo.stack import StackError
+
+    try:
+        yield
+    except (EmulatorMissing, RunFailed, ChildFailed, PortBusy, StackError, replay.ReplayError) as error:
+        print(f"evermail demo: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
