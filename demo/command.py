@@ -43,15 +43,13 @@ def demo(
     replay_file: Path | None = typer.Option(
         None,
         "--replay",
-        help="Headless: publish the events of this file instead.",
+        help="Headless: publish the events of this file.",
         exists=True,
         dir_okay=False,
     ),
     file_format: str = typer.Option("rees46", "--format", help="Format of the file: rees46."),
     rate: float = typer.Option(RATE, min=0.1, max=100_000, help="Headless: events published a second."),
-    duplicates: float = typer.Option(
-        0.03, min=0, max=1, help="Headless: share of events that are sent twice."
-    ),
+    duplicates: float = typer.Option(0.03, min=0, max=1, help="Headless: share of events sent twice."),
     malformed: float = typer.Option(0.01, min=0, max=1, help="Headless: malformed messages, as a share."),
     seed: int = typer.Option(1, help="Headless: the same seed makes the same events."),
     report: Path | None = typer.Option(
@@ -116,8 +114,8 @@ def _summarise(result: dict[str, Any]) -> None:
     rejected = sum(result["rejected"].values())
     freshness = result["freshness_ms"]
     print(
-        f"published {result['published']:,} = accepted {result['accepted']:,} + duplicate {result['duplicate']:,}"
-        f" + rejected {rejected:,} + late {result['late']:,}"
+        f"published {result['published']:,} = accepted {result['accepted']:,}"
+        f" + duplicate {result['duplicate']:,} + rejected {rejected:,} + late {result['late']:,}"
     )
     print(f"stored    {result['profiles']:,} profiles, {result['neighbors']:,} rows of neighbours")
     print(

@@ -1,8 +1,8 @@
 """Freshness as a reader of the email has it: from publishing an event to seeing it in an answer.
 
 Some events, chosen beforehand, are watched: the recommendations function is asked for that shopper's email
-again and again until the answer is based on the event (`as_of` has reached its time). A few threads take turns
-with all watched events, so that measuring costs little of what is measured.
+again and again until the answer is based on the event (`as_of` has reached its time). A few threads take
+turns with all watched events, so that measuring costs little of what is measured.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class FreshnessProbes:
             return True
 
     def _ask(self, connection: http.client.HTTPConnection, token: str) -> int | None:
-        """`as_of` of an answer in microseconds, 0 when nothing of the shopper is in it, None for no answer."""
+        """`as_of` of an answer in microseconds: 0 when nothing of the shopper is in it, None for no answer."""
         try:
             connection.request("GET", f"/?t={quote(token)}", headers={"AMP-Email-Sender": SENDER})
             response = connection.getresponse()

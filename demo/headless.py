@@ -1,4 +1,4 @@
-"""The whole product without a page: publishes a schedule, waits until the job has come to rest, and reports."""
+"""The product without a page: publishes a schedule, waits until the job has come to rest, and reports."""
 
 from __future__ import annotations
 

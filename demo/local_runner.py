@@ -3,16 +3,17 @@
 Stock (Beam 2.77), the runner does all its work in one thread and
 - pulls ten messages at a time and waits up to 30 s for the first. While it waits no timer fires, so the last
   profiles of a burst stay unwritten, and ten messages a round trip cap it well below what it can process;
-- counts only the first bundle of each step: the scope that counters report to is cached with the first bundle's
-  container, and what later bundles count is never read;
+- counts only the first bundle of each step: the scope that counters report to is cached with the first
+  bundle's container, and what later bundles count is never read;
 - reads the state and timer declarations of a DoFn from its source, by reflection, many times a bundle;
 - copies the timers of every key in a bundle in depth, though they are only names and times;
 - asks every key of every stateful step for its timers after every bundle, so each event costs more as
   keys pile up.
 
-`patch` pulls up to `PULL_MESSAGES` and does not wait, counts every bundle, reads declarations once,
-copies timers flat and looks for them only where one can be due. What the runner computes stays the same. Like the stock runner it acknowledges before it processes: what was
-pulled and not yet processed is lost when the process is killed.
+`patch` pulls up to `PULL_MESSAGES` and does not wait, counts every bundle, reads declarations once, copies
+timers flat and looks for them only where one can be due. What the runner computes stays the same. Like the
+stock runner it acknowledges before it processes: what was pulled and not yet processed is lost when the
+process is killed.
 """
 
 from __future__ import annotations
@@ -177,7 +178,7 @@ def _look_for_timers_only_where_due() -> None:
 
 
 class _KeyedStates(dict[Any, Any]):
-    """The states of a step's keys, and which of them have a timer set. A bundle's states are put back whole."""
+    """The states of a step's keys, and which have a timer set. A bundle's states are put back whole."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -45,7 +45,7 @@ def read_rees46(path: Path, *, rate: float, limit: int | None = None) -> tuple[l
     speed = max(times[-1] - times[0], 1) / (len(rows) * step_us)
     published = [round(number * step_us) for number in range(len(rows))]
     happened = [round((time - times[0]) / speed) for time in times]
-    # A shop's traffic comes in waves, the rate does not: events of a lull are published late rather than early.
+    # A shop's traffic comes in waves, the rate does not: events of a lull are published late, never early.
     lead_us = max(event - publication for event, publication in zip(happened, published, strict=True))
     products: dict[str, Product] = {}
     events = []
@@ -83,7 +83,7 @@ def _rows(path: Path, limit: int | None) -> Iterator[tuple[int, int, dict[str, s
 
 
 def _spread(times: list[int]) -> list[int]:
-    """Times in the order of the file. Those of one second, all there is to tell them apart, share it evenly."""
+    """Times in the order of the file, which has whole seconds: events of one second share it evenly."""
     spread: list[int] = []
     at = 0
     while at < len(times):

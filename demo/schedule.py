@@ -39,8 +39,10 @@ class Planned(msgspec.Struct, frozen=True):
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One message to publish `offset_us` after the start. `expected` is the code that it must be refused with;
-    how soon a `watched` one shows is measured."""
+    """One message to publish `offset_us` after the start.
+
+    `expected` is the code that it must be refused with; how soon a `watched` one shows is measured.
+    """
 
     offset_us: int
     event_offset_us: int

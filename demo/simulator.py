@@ -1,7 +1,7 @@
 """Simulated shoppers: visits with a taste, from a seed.
 
-Each shopper likes two categories. A visit looks at a few items, mostly of those, with a habit of going from an
-item to its companions; some are put into the cart, some of those are bought.
+Each shopper likes two categories. A visit looks at a few items, mostly of those, with a habit of going from
+an item to its companions; some are put into the cart, some of those are bought.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The whole product on one machine: topics, store, the Beam job and the functions, each a process of its own."""
+"""The whole product on one machine: topics, store, the Beam job and the functions, each in a process."""
 
 from __future__ import annotations
 

@@ -41,9 +41,7 @@ def load_commands(found: list[EntryPoint]) -> list[str]:
         try:
             command = entry.load()
         except ModuleNotFoundError as error:
-            missing.append(
-                f"`evermail {entry.name}` needs {error.name}: pip install 'evermail[{entry.name}]'"
-            )
+            missing.append(f"`evermail {entry.name}` needs {error.name}: pip install evermail[{entry.name}]")
             continue
         app.command(entry.name)(command)
     return missing
