@@ -1,7 +1,8 @@
 """A digest of all documents, equal for two runs that saw the same events at different times of day.
 
 Times are taken relative to the start of the run, and weights are as of a document's own time, so that what is
-compared is what the events said. Versions and update times tell when a document was written, not what is in it: they are left out.
+compared is what the events said. Versions and update times tell when a document was written, not what is in
+it: they are left out.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ class FreshnessProbes:
             return True
 
     def _ask(self, connection: http.client.HTTPConnection, token: str) -> int | None:
-        """`as_of` of an answer in microseconds: 0 when nothing of the shopper is in it, None for no answer."""
+        """`as_of` of an answer in microseconds; 0 when nothing of the shopper is in it, None for no answer."""
         try:
             connection.request("GET", f"/?t={quote(token)}", headers={"AMP-Email-Sender": SENDER})
             response = connection.getresponse()
