@@ -1,4 +1,4 @@
-"""Product pictures for the demo shop: flat drawings on soft grounds, as SVG, so that they are sharp and small."""
+"""Product pictures for the demo shop: flat drawings on soft grounds, as SVG: sharp and small."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def _document(title: str, drawing: Drawing, wall: str, floor: str) -> str:
         x, half = drawing.shadow
         parts.append(f'<ellipse cx="{x}" cy="300" rx="{half + 14}" ry="11" fill="#3a3226" opacity=".16"/>')
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
-        f' role="img"><title>{title}</title>{"".join(parts)}{drawing.body}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}"'
+        f' width="{WIDTH}" height="{HEIGHT}" role="img"><title>{title}</title>'
+        f'{"".join(parts)}{drawing.body}</svg>'
     )

@@ -76,9 +76,9 @@ DRAWINGS = [
     Drawing(  # Hammock
         f'<path d="M46 40v260M354 40v260" stroke="{OAK_DARK}" stroke-width="14" stroke-linecap="round"/>'
         f'<path d="M46 90l54 56M46 90l46 84M354 90l-54 56M354 90l-46 84" stroke="{LINEN}" stroke-width="4"/>'
+        f'<ellipse cx="130" cy="158" rx="40" ry="17" fill="{FOREST}" transform="rotate(32 130 158)"/>'
         f'<path d="M88 142c50 74 174 74 224 0 4 90-52 136-112 136S84 232 88 142z" fill="{CLAY}"/><path d="M88 142c50 74 174 74 224 0v20c-54 66-170 66-224 0z" fill="{CREAM}"/>'
-        f'<path d="M92 186c54 60 162 60 216 0M104 220c54 44 138 44 192 0" fill="none" stroke="{OCHRE}" stroke-width="9"/><path d="M128 258l-4 20M152 270l-3 20M176 276l-1 20M200 278v20M224 276l1 20M248 270l3 20M272 258l4 20" stroke="{CREAM}" stroke-width="4" stroke-linecap="round"/>'
-        f'<path d="M112 150c10-16 46-12 62 12 2 22-40 22-62-12z" fill="{FOREST}"/>',
+        f'<path d="M92 186c54 60 162 60 216 0M104 220c54 44 138 44 192 0" fill="none" stroke="{OCHRE}" stroke-width="9"/><path d="M128 258l-4 20M152 270l-3 20M176 276l-1 20M200 278v20M224 276l1 20M248 270l3 20M272 258l4 20" stroke="{CREAM}" stroke-width="4" stroke-linecap="round"/>',
         None,
     ),
 ]

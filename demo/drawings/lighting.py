@@ -39,10 +39,10 @@ DRAWINGS = [
     Drawing(  # Orbit pendant
         f'<rect x="198" y="0" width="4" height="112" fill="{INK}"/>'
         + _shine(200, 196, 120)
-        + f'<circle cx="200" cy="196" r="62" fill="{WHITE}"/>'
-        f'<path d="M200 134a62 62 0 0 1 0 124 88 88 0 0 0 0-124z" fill="{LINEN}"/>'
-        f'<ellipse cx="200" cy="196" rx="98" ry="30" fill="none" stroke="{BRASS}" stroke-width="9" transform="rotate(-18 200 196)"/>'
-        f'<path d="M138 196a62 62 0 0 1 124 0z" fill="{WHITE}"/><rect x="184" y="108" width="32" height="30" rx="6" fill="{BRASS}"/>',
+        + f'<ellipse cx="200" cy="196" rx="98" ry="30" fill="none" stroke="{BRASS}" stroke-width="9" transform="rotate(-18 200 196)"/><circle cx="200" cy="196" r="62" fill="{WHITE}"/>'
+        f'<path d="M200 134a62 62 0 0 1 0 124 88 88 0 0 0 0-124z" fill="{LINEN}" opacity=".7"/>'
+        f'<path d="M102 196a98 30 0 0 0 196 0" fill="none" stroke="{BRASS}" stroke-width="9" transform="rotate(-18 200 196)"/>'
+        f'<rect x="184" y="108" width="32" height="30" rx="6" fill="{BRASS}"/>',
         None,
         False,
     ),

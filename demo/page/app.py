@@ -1,4 +1,4 @@
-"""The page's web server: which address answers what. What it answers with lives in `live`, `session` and `mailbox`."""
+"""The page's web server: which address answers what. What there is to answer with lives in `live`."""
 
 from __future__ import annotations
 
@@ -77,6 +77,7 @@ def create_app(site: Site) -> flask.Flask:
     """The web server's application."""
     app = flask.Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the answer, as it was answered
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     products = {product.id: product for product in site.range_}
     visitors = Visitors()

@@ -49,7 +49,7 @@ class Functions:
 
 
 def as_of(answer: Mapping[str, Any]) -> int:
-    """The time, in microseconds, of the newest of the shopper's events that went into an answer; 0 if none."""
+    """The time (microseconds) of the newest of the shopper's events that went into an answer; 0 if none."""
     text = answer.get("as_of")
     return clock.from_datetime(datetime.fromisoformat(text)) if text else 0
 

@@ -31,7 +31,7 @@ RECENT = 200
 
 
 class Live:
-    """The page's knowledge of a running stack. Use as a context manager: meanwhile others visit the shop, too."""
+    """The page's knowledge of a running stack. A context manager: meanwhile others visit the shop, too."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Live:
         self._probes.__exit__(*exc)
 
     def act(self, visitor: Visitor, names: Sequence[EventName], item_ids: Sequence[str]) -> None:
-        """What a visitor did with products of the range, as events, all with the same items. Raises `NotCollected`."""
+        """Sends what a visitor did with products, as events of the same items. Raises `NotCollected`."""
         now = clock.now_us()
         events = [self._event(visitor, name, item_ids, now + at) for at, name in enumerate(names)]
         mailbox = self.mailbox(visitor)
@@ -99,7 +99,7 @@ class Live:
             return mailbox
 
     def pipeline(self) -> dict[str, Any]:
-        """What was published and what became of it, and how long events take into an answer, in milliseconds."""
+        """What was published, what became of it, and how long events take into an answer (milliseconds)."""
         found = conservation.accounts(self._stack.counters.snapshot())
         fresh = self._probes.freshness_ms[-RECENT:]
         with self._lock:

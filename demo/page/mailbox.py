@@ -1,8 +1,8 @@
 """A visitor's email: sent once, opened all the time.
 
-The AMP document is rendered when the email is sent and never again. Each look asks the recommendations function,
-as a mail client does, and fills the document with the answer. A click is timed from the moment it was posted
-to the look whose answer is based on it.
+The AMP document is rendered when the email is sent and never again. Each look asks the recommendations
+function, as a mail client does, and fills the document with the answer. A click is timed from the moment it
+was posted to the look whose answer is based on it.
 """
 
 from __future__ import annotations

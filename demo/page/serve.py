@@ -45,9 +45,9 @@ def serve(
 ) -> None:
     """Serves the page on a local port and returns after SIGINT or SIGTERM, with everything ended.
 
-    The port answers at once, with a page that waits for the rest to start. `rate` is how many events a second the
-    simulated shoppers make; `workdir` (by default a temporary one) gets the store and the logs. Call it from the
-    main thread. Raises `PortBusy`, `EmulatorMissing`, `ChildFailed` and `StackError`.
+    The port answers at once, with a page that waits for the rest to start. `rate` is how many events a second
+    the simulated shoppers make; `workdir` (by default a temporary one) gets the store and the logs. Call it
+    from the main thread. Raises `PortBusy`, `EmulatorMissing`, `ChildFailed` and `StackError`.
     """
     require_port(port)
     url = f"http://{HOST}:{port}"

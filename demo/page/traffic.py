@@ -1,7 +1,7 @@
-"""Other people in the shop: an endless, gentle stream of simulated shoppers, some copies and broken events included.
+"""Other people in the shop: an endless, gentle stream of events, some copies and broken ones among them.
 
-It begins with a short rush, so that the first visitor does not find an empty house, and goes on in rounds, each
-a schedule of its own.
+It begins with a short rush, so that the first visitor does not find an empty house, and goes on in rounds,
+each a schedule of its own.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Traffic:
 
 
 def plan(range_: list[Product], number: int, count: int, rate: float, rng: random.Random) -> Schedule:
-    """The events of a round, copies and broken ones on top. Rounds differ in their event ids, not in their people."""
+    """A round, copies and broken events included. Rounds share their people, not their event ids."""
     events = [
         msgspec.structs.replace(
             event, fields={**event.fields, "event_id": f"round-{number}-{event.fields['event_id']}"}

@@ -1,0 +1,373 @@
+"""The page's server: what it answers, what it refuses, and what it measures."""
+
+from __future__ import annotations
+
+import random
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from typing import Any
+
+import flask.testing
+import msgspec
+import pytest
+
+from demo import catalog, pictures
+from demo.page import traffic
+from demo.page.app import Site, create_app
+from demo.page.endpoints import Functions, NotCollected
+from demo.page.mailbox import Mailbox
+from demo.page.session import COOKIE, Visitor, Visitors, is_id, new_id
+from demo.processes import HOST, free_port
+from evermail import clock
+from evermail.events import Code, EventName
+
+SHOP = "http://127.0.0.1:8080"
+RANGE = catalog.products(SHOP)
+MILLISECOND = 1_000
+
+
+def answer(*item_ids: str, as_of: int = 0, source: str = "personal") -> dict[str, Any]:
+    items = [
+        {
+            "item_id": one,
+            "title": f"The {one}",
+            "price": "€1.00",
+            "image": f"{SHOP}/pictures/{one}.svg",
+            "url": f"{SHOP}/p/{one}",
+            "reason": "Popular right now",
+        }
+        for one in item_ids
+    ]
+    return {"items": items, "source": source, "as_of": clock.to_rfc3339(as_of) if as_of else None}
+
+
+class FakeFunction:
+    """The recommendations function: answers what it is told to, and counts."""
+
+    def __init__(self) -> None:
+        self.answer: dict[str, Any] | None = answer("desk-1", "desk-2", source="static")
+
+    def __call__(self) -> dict[str, Any] | None:
+        return self.answer
+
+
+class StopWatch:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class FakeLive:
+    def __init__(self) -> None:
+        self.function = FakeFunction()
+        self.sent: list[tuple[str, tuple[EventName, ...], tuple[str, ...]]] = []
+        self.broken: str | None = None
+        self.problem: str | None = None
+        self._mailboxes: dict[str, Mailbox] = {}
+
+    def act(self, visitor: Visitor, names: Sequence[EventName], item_ids: Sequence[str]) -> None:
+        if self.broken:
+            raise NotCollected(self.broken)
+        self.sent.append((visitor.client_id, tuple(names), tuple(item_ids)))
+        for name in names:
+            visitor.note(name, item_ids)
+
+    def mailbox(self, visitor: Visitor) -> Mailbox:
+        return self._mailboxes.setdefault(visitor.client_id, Mailbox("a.token", self.function, SHOP))
+
+    def pipeline(self) -> dict[str, Any]:
+        return {"published": 3, "accepted": 3}
+
+
+@pytest.fixture
+def live() -> FakeLive:
+    return FakeLive()
+
+
+@pytest.fixture
+def client(live: FakeLive) -> flask.testing.FlaskClient:
+    return create_app(Site(RANGE, live)).test_client()
+
+
+def act(client: flask.testing.FlaskClient, action: str, item_id: str | None = None) -> Any:
+    return client.post("/api/act", json={"action": action, "item_id": item_id})
+
+
+def shopper_of(client: flask.testing.FlaskClient) -> str | None:
+    cookie = client.get_cookie(COOKIE)
+    return cookie.value if cookie else None
+
+
+class TestPage:
+    def test_shows_every_product_of_the_range(self, client: flask.testing.FlaskClient) -> None:
+        page = client.get("/").text
+        for product in RANGE:
+            assert f'href="/p/{product.id}"' in page
+            assert product.title in page
+
+    def test_a_product_has_an_address_of_its_own(self, client: flask.testing.FlaskClient) -> None:
+        assert "<title>Dune table lamp, Lund &amp; Loom</title>" in client.get("/p/lighting-1").text
+
+    def test_an_unknown_product_is_not_found_and_said_so_in_words(
+        self, client: flask.testing.FlaskClient
+    ) -> None:
+        response = client.get("/p/nothing")
+        assert response.status_code == 404
+        assert "the shop has no product nothing" in response.text
+
+    def test_until_the_stack_runs_it_waits_and_the_api_says_so(self) -> None:
+        client = create_app(Site(RANGE)).test_client()
+        page = client.get("/")
+        assert (page.status_code, page.headers["Retry-After"]) == (503, "1")
+        assert 'http-equiv="refresh"' in page.text
+        assert client.get("/api/live").json["error"]["code"] == "starting"
+
+    def test_needs_nothing_from_elsewhere(self, client: flask.testing.FlaskClient) -> None:
+        response = client.get("/")
+        assert not re.findall(r'(?:src|href)="(?:https?:)?//', response.text)
+        assert "default-src 'self'" in response.headers["Content-Security-Policy"]
+
+    def test_every_part_of_a_document_with_an_id_has_it_alone(
+        self, client: flask.testing.FlaskClient
+    ) -> None:
+        ids = re.findall(r'\bid="([^"]+)"', client.get("/").text)
+        assert len(ids) == len(set(ids))
+
+
+class TestShopper:
+    def test_a_new_browser_gets_an_id_and_keeps_it(self, client: flask.testing.FlaskClient) -> None:
+        client.get("/")
+        first = shopper_of(client)
+        assert is_id(first)
+        client.get("/")
+        assert shopper_of(client) == first
+
+    @pytest.mark.parametrize("forged", ["", "visitor-1", "visitor-" + "g" * 12, "shopper-3", "x" * 4000])
+    def test_an_id_that_we_did_not_give_is_replaced(
+        self, client: flask.testing.FlaskClient, forged: str
+    ) -> None:
+        client.set_cookie(COOKIE, forged)
+        client.get("/")
+        assert shopper_of(client) != forged
+        assert is_id(shopper_of(client))
+
+    def test_starting_anew_forgets_cart_and_history(self, client: flask.testing.FlaskClient) -> None:
+        act(client, "view", "desk-1")
+        act(client, "add_to_cart", "desk-1")
+        before = shopper_of(client)
+        shopper = client.post("/api/new-shopper", json={}).json["shopper"]
+        assert shopper["cart"] == shopper["history"] == []
+        assert shopper_of(client) != before
+
+    def test_the_one_away_longest_is_forgotten_first(self) -> None:
+        visitors = Visitors(remembered=2)
+        ids = [new_id() for _ in range(3)]
+        for one in ids[:2]:
+            visitors.get(one).note(EventName.VIEW_ITEM, ["desk-1"])
+        visitors.get(ids[0])
+        visitors.get(ids[2])
+        assert visitors.get(ids[0]).history == ["desk-1"]
+        assert visitors.get(ids[1]).history == []
+
+    def test_history_has_each_product_once_newest_first(self) -> None:
+        visitor = Visitor(new_id())
+        for one in ("a", "b", "a"):
+            visitor.note(EventName.VIEW_ITEM, [one])
+        assert visitor.history == ["a", "b"]
+
+
+class TestClicks:
+    @pytest.mark.parametrize(
+        ("action", "names"),
+        [
+            ("view", (EventName.VIEW_ITEM,)),
+            ("add_to_cart", (EventName.ADD_TO_CART,)),
+            ("remove_from_cart", (EventName.REMOVE_FROM_CART,)),
+            ("add_to_wishlist", (EventName.ADD_TO_WISHLIST,)),
+            ("email_click", (EventName.EMAIL_CLICK, EventName.VIEW_ITEM)),
+        ],
+    )
+    def test_an_action_becomes_events(
+        self,
+        client: flask.testing.FlaskClient,
+        live: FakeLive,
+        action: str,
+        names: tuple[EventName, ...],
+    ) -> None:
+        assert act(client, action, "desk-1").status_code == 202
+        assert live.sent == [(shopper_of(client), names, ("desk-1",))]
+
+    def test_buying_takes_the_whole_cart_and_empties_it(
+        self, client: flask.testing.FlaskClient, live: FakeLive
+    ) -> None:
+        for one in ("desk-1", "desk-2", "desk-1"):
+            act(client, "add_to_cart", one)
+        assert act(client, "purchase").json["shopper"]["cart"] == []
+        assert live.sent[-1][1:] == ((EventName.PURCHASE,), ("desk-1", "desk-2"))
+
+    @pytest.mark.parametrize(
+        ("body", "status", "code"),
+        [
+            ({"action": "view", "item_id": "nothing"}, 404, "unknown_product"),
+            ({"action": "view"}, 404, "unknown_product"),
+            ({"action": "steal", "item_id": "desk-1"}, 400, "unknown_action"),
+            ({"action": "purchase"}, 409, "empty_cart"),
+            ({"action": 7}, 400, "invalid_body"),
+            ({"action": "view", "item_id": "desk-1", "price": 0}, 400, "invalid_body"),
+            ([], 400, "invalid_body"),
+        ],
+    )
+    def test_what_makes_no_sense_is_refused_with_a_code(
+        self, client: flask.testing.FlaskClient, live: FakeLive, body: object, status: int, code: str
+    ) -> None:
+        response = client.post("/api/act", json=body)
+        assert (response.status_code, response.json["error"]["code"]) == (status, code)
+        assert live.sent == []
+
+    @pytest.mark.parametrize("path", ["/api/act", "/api/new-shopper"])
+    def test_a_form_of_another_site_is_refused(self, client: flask.testing.FlaskClient, path: str) -> None:
+        assert client.post(path, data='{"action":"view"}', content_type="text/plain").status_code == 415
+
+    def test_a_body_that_is_too_large_is_refused(self, client: flask.testing.FlaskClient) -> None:
+        response = client.post("/api/act", json={"action": "x" * 20_000})
+        assert response.status_code == 413
+
+    def test_an_event_that_was_not_taken_changes_nothing_and_is_said(
+        self, client: flask.testing.FlaskClient, live: FakeLive
+    ) -> None:
+        live.broken = "the collect function does not answer"
+        response = act(client, "add_to_cart", "desk-1")
+        assert response.status_code == 503
+        assert response.json["error"]["message"] == live.broken
+        assert client.get("/api/live").json["shopper"]["cart"] == []
+
+
+class TestEmail:
+    def test_the_document_is_amp_and_carries_no_identifier(self, client: flask.testing.FlaskClient) -> None:
+        response = client.get("/email/document")
+        assert response.mimetype == "text/plain"
+        assert "⚡4email" in response.text
+        assert shopper_of(client) not in response.text
+
+    def test_the_email_shows_the_answer_and_runs_no_script(
+        self, client: flask.testing.FlaskClient, live: FakeLive
+    ) -> None:
+        live.function.answer = answer("garden-1")
+        response = client.get("/email")
+        assert "The garden-1" in response.text
+        assert "<script" not in response.text
+        assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+
+    def test_html_is_sent_only_when_the_email_looks_different(
+        self, client: flask.testing.FlaskClient, live: FakeLive
+    ) -> None:
+        first = client.get("/api/live").json["email"]
+        assert "The desk-1" in first["html"]
+        assert "html" not in client.get(f"/api/live?version={first['version']}").json["email"]
+        live.function.answer = answer("garden-1")
+        changed = client.get(f"/api/live?version={first['version']}").json["email"]
+        assert "The garden-1" in changed["html"]
+        assert changed["version"] != first["version"]
+
+    def test_the_fallback_stays_as_it_was_sent(
+        self, client: flask.testing.FlaskClient, live: FakeLive
+    ) -> None:
+        client.get("/")
+        live.function.answer = answer("garden-1")
+        fallback = client.get("/email/fallback").text
+        assert "The desk-1" in fallback
+        assert "The garden-1" not in fallback
+
+    def test_without_an_answer_the_email_shows_its_own_fallback(
+        self, client: flask.testing.FlaskClient, live: FakeLive
+    ) -> None:
+        live.function.answer = None
+        email = client.get("/api/live").json["email"]
+        assert (email["reached"], email["source"], email["answer"]) == (False, None, None)
+        assert "We could not reach the shop just now" in email["html"]
+
+    def test_a_part_that_stopped_is_named(self, client: flask.testing.FlaskClient, live: FakeLive) -> None:
+        live.problem = "the Beam job ended with exit code 1"
+        assert client.get("/api/live").json["problem"] == live.problem
+
+
+class TestLatency:
+    def test_is_from_the_post_to_the_answer_that_has_the_event(self) -> None:
+        function, watch = FakeFunction(), StopWatch()
+        mailbox = Mailbox("a.token", function, SHOP, elapsed=watch)
+        mailbox.expect(5 * MILLISECOND, begun=100.0)
+        watch.now = 100.4
+        function.answer = answer("desk-1", as_of=4 * MILLISECOND)
+        mailbox.look()
+        assert (mailbox.waiting, mailbox.latency_s) == (True, None)
+        watch.now = 100.75
+        function.answer = answer("desk-1", as_of=5 * MILLISECOND)
+        mailbox.look()
+        assert (mailbox.waiting, mailbox.latency_s) == (False, 0.75)
+
+    def test_of_clicks_that_arrive_together_the_newest_counts(self) -> None:
+        function, watch = FakeFunction(), StopWatch()
+        mailbox = Mailbox("a.token", function, SHOP, elapsed=watch)
+        mailbox.expect(5 * MILLISECOND, begun=100.0)
+        mailbox.expect(6 * MILLISECOND, begun=100.5)
+        watch.now = 100.75
+        function.answer = answer("desk-1", as_of=6 * MILLISECOND)
+        mailbox.look()
+        assert mailbox.latency_s == 0.25
+
+    def test_a_click_is_not_waited_for_for_ever(self) -> None:
+        watch = StopWatch()
+        mailbox = Mailbox("a.token", FakeFunction(), SHOP, elapsed=watch)
+        mailbox.expect(5 * MILLISECOND, begun=100.0)
+        watch.now = 1000.0
+        mailbox.look()
+        assert (mailbox.waiting, mailbox.latency_s) == (False, None)
+
+
+class TestPictures:
+    def test_each_product_has_one_of_its_own(self, client: flask.testing.FlaskClient) -> None:
+        drawn = {client.get(f"/pictures/{product.id}.svg").text for product in RANGE}
+        assert len(drawn) == len(RANGE)
+        for product in RANGE:
+            root = ET.fromstring(pictures.picture(product.id))
+            assert root.findtext("{http://www.w3.org/2000/svg}title") == product.title
+
+    def test_an_unknown_one_is_not_found(self, client: flask.testing.FlaskClient) -> None:
+        response = client.get("/pictures/nothing.svg")
+        assert (response.status_code, response.json["error"]["code"]) == (404, "unknown_product")
+
+
+class TestTraffic:
+    def test_rounds_never_repeat_an_event_id_but_for_copies(self) -> None:
+        rng = random.Random(1)
+        rounds = [traffic.plan(RANGE, number, 100, 8.0, rng) for number in range(2)]
+        ids = [
+            message.fields["event_id"]
+            for round_ in rounds
+            for message in round_
+            if not message.copy and message.expected is None
+        ]
+        assert len(ids) == len(set(ids)) == 200
+
+    def test_a_round_has_copies_and_broken_events(self) -> None:
+        round_ = traffic.plan(RANGE, 0, 200, 8.0, random.Random(1))
+        assert round_.copies == 8
+        assert sum(round_.rejected.values()) == 4
+        assert Code.LATE not in round_.rejected
+
+    def test_a_round_is_what_its_seed_says(self) -> None:
+        one, other = (
+            [msgspec.json.encode(message) for message in traffic.plan(RANGE, 0, 50, 8.0, random.Random(7))]
+            for _ in range(2)
+        )
+        assert one == other
+
+
+def test_an_event_for_a_function_that_is_gone_is_not_collected() -> None:
+    functions = Functions(*[f"http://{HOST}:{free_port()}/"] * 2)
+    with pytest.raises(NotCollected, match="does not answer"):
+        functions.collect([{}])
+    assert functions.answer("a.token") is None
