@@ -39,7 +39,9 @@ def demo(
     backend: BackendName = typer.Option(
         BackendName.EMBEDDED, help="What stands in for Google Cloud: embedded, or Google's own emulators."
     ),
-    events: int = typer.Option(EVENTS, min=1, help="Headless: how many simulated events to publish."),
+    events: int | None = typer.Option(
+        None, min=1, help=f"Headless: how many events to publish; by default {EVENTS:,}, or all of the file."
+    ),
     replay_file: Path | None = typer.Option(
         None,
         "--replay",
@@ -79,7 +81,7 @@ demo.__doc__ = f"{demo.__doc__}\n{EXAMPLES}"
 def _run(
     backend: BackendName,
     replay_file: Path | None,
-    events: int,
+    events: int | None,
     rate: float,
     duplicates: float,
     malformed: float,
@@ -89,10 +91,10 @@ def _run(
 
     rng = random.Random(seed)  # noqa: S311 - a reproducible run, not a secret
     if replay_file is not None:
-        planned, range_ = replay.read_rees46(replay_file, rate=rate)
+        planned, range_ = replay.read_rees46(replay_file, rate=rate, limit=events)
     else:
         range_ = products(f"http://{HOST}:8080")
-        planned = simulator.events(range_, count=events, rate=rate, rng=rng)
+        planned = simulator.events(range_, count=events or EVENTS, rate=rate, rng=rng)
     plan = schedule.make(planned, duplicates=duplicates, malformed_share=malformed, rng=rng)
     columns = (
         TextColumn("{task.description}"),
