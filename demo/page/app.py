@@ -185,7 +185,7 @@ def create_app(site: Site) -> flask.Flask:
 
     @app.get("/email/fallback")
     def email_fallback() -> flask.typing.ResponseReturnValue:
-        return live().mailbox(visitor()).parts.html, 200, _email_headers("text/html")
+        return live().mailbox(visitor()).fallback, 200, _email_headers("text/html")
 
     @app.get("/pictures/<item_id>.svg")
     def picture(item_id: str) -> flask.typing.ResponseReturnValue:

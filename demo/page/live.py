@@ -15,13 +15,14 @@ from demo.freshness import FreshnessProbes, Watched, percentile
 from demo.page.endpoints import Functions
 from demo.page.mailbox import Mailbox
 from demo.page.session import REMEMBERED, Visitor
-from demo.page.traffic import RATE, Traffic
+from demo.page.traffic import RATE, RUSH, Traffic
 from demo.schedule import Message
 from demo.stack import CAMPAIGN, Stack, StackError
 from evermail import clock
 from evermail.documents import Product, Profile
 from evermail.events import EventName
 from evermail.stores import StoreError
+from pipeline import names
 
 LOOK_ROUND_S = 1.0
 """How often it is checked that every part of the stack is alive."""
@@ -66,6 +67,17 @@ class Live:
         self._keeper.join()
         self._traffic.stop()
         self._probes.__exit__(*exc)
+
+    def wait_until_lived_in(self, timeout_s: float) -> None:
+        """Returns once the first rush of shoppers is in the documents, or after the timeout."""
+        deadline = time.monotonic() + timeout_s
+        counters = self._stack.counters
+        while time.monotonic() < deadline:
+            self._stack.check()
+            now = counters.snapshot()
+            if conservation.accounts(now).total >= RUSH and now.get(names.ROW_FLUSHES_DONE):
+                return
+            counters.wait(0.25)
 
     def act(self, visitor: Visitor, names: Sequence[EventName], item_ids: Sequence[str]) -> None:
         """Sends what a visitor did with products, as events of the same items. Raises `NotCollected`."""
@@ -132,7 +144,7 @@ class Live:
         self, visitor: Visitor, name: EventName, item_ids: Sequence[str], event_time: int
     ) -> dict[str, Any]:
         products = [self._products[item_id] for item_id in item_ids]
-        items = [
+        items: list[dict[str, Any]] = [
             {
                 "item_id": product.id,
                 "item_category": product.category,
@@ -148,7 +160,7 @@ class Live:
             "event_time": clock.to_rfc3339(event_time),
             "client_id": visitor.client_id,
             "items": items,
-            "value": round(sum(item["price"] * item["quantity"] for item in items), 2),  # type: ignore[operator]
+            "value": round(sum(item["price"] * item["quantity"] for item in items), 2),
             "currency": products[0].currency,
             "campaign_id": CAMPAIGN if from_email else None,
             "source": "email" if from_email else "web",

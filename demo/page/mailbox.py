@@ -29,6 +29,9 @@ TEMPLATE = "recommended_for_you"
 ENDPOINT = "https://live.shop.example"
 """Where the email says its functions are. AMP asks for https; here the page's server asks in its place."""
 
+PICTURES = "https://shop.example/pictures/"
+"""Where the email says the snapshot's pictures are: https again, and read from the demo's shop."""
+
 GIVE_UP_S = 60.0
 """A click that has not shown for this long is no longer waited for."""
 
@@ -63,6 +66,7 @@ class Mailbox:
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ask, self._elapsed = ask, elapsed
+        self._pictures = f"{shop_url}/pictures/"
         self._lock = threading.Lock()
         self._clicks: list[_Click] = []
         self._view: View | None = None
@@ -83,9 +87,14 @@ class Mailbox:
                 sent_at=self.sent_at,
                 locale="en",
                 currency=CURRENCY,
-                items=msgspec.convert(answer["items"], list[RecommendedItem]) if answer else [],
+                items=[self._as_sent(item) for item in answer["items"]] if answer else [],
             ),
         )
+
+    @property
+    def fallback(self) -> str:
+        """The HTML part, for a browser."""
+        return self._readable(self.parts.html)
 
     @property
     def waiting(self) -> bool:
@@ -113,11 +122,19 @@ class Mailbox:
         if known is not None and known.version == version:
             html = known.html
         else:
-            html = preview(self.parts.amp, NoAnswer.FAILED if answer is None else answer)
+            html = self._readable(preview(self.parts.amp, NoAnswer.FAILED if answer is None else answer))
         view = View(html, version, answer)
         with self._lock:
             self._view = view
         return view
+
+    def _as_sent(self, item: dict[str, Any]) -> RecommendedItem:
+        return msgspec.convert(
+            item | {"image": item["image"].replace(self._pictures, PICTURES)}, RecommendedItem
+        )
+
+    def _readable(self, html: str) -> str:
+        return html.replace(PICTURES, self._pictures)
 
     def _arrived(self, reached: int, seen_at: float) -> None:
         arrived = [click for click in self._clicks if click.event_time <= reached]

@@ -27,6 +27,9 @@ from demo.page.traffic import RATE
 from demo.processes import HOST, ChildFailed, PortBusy, require_port
 
 PORT = 8080
+LIVED_IN_S = 10.0
+"""The page waits at most so long for other shoppers to leave traces: without any there is little to see."""
+
 _POLL_S = 0.05
 
 
@@ -61,7 +64,9 @@ def serve(
                 workdir = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="evermail-demo-")))
             running = exits.enter_context(stack.running(backend, range_, workdir, shop_origins=url))
             rng = random.Random(seed)  # noqa: S311
-            site.live = exits.enter_context(Live(running, range_, url, rate=rate, rng=rng))
+            live = exits.enter_context(Live(running, range_, url, rate=rate, rng=rng))
+            live.wait_until_lived_in(LIVED_IN_S)
+            site.live = live
             say(f"Ready: {url} (Ctrl-C ends it)")
             threading.Event().wait()
     except _Told:

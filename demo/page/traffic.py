@@ -21,7 +21,7 @@ from evermail import clock
 from evermail.documents import Product
 
 RATE = 8.0
-RUSH, RUSH_RATE = 600, 120.0
+RUSH, RUSH_RATE = 600, 250.0
 ROUND = 1200
 DUPLICATES, MALFORMED = 0.04, 0.02
 

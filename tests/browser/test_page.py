@@ -243,7 +243,7 @@ def test_a_part_that_stops_is_named_and_ctrl_c_still_ends_everything(browser: An
             next(pid for pid in family if "--target\0recommendations" in command_line(pid)), signal.SIGTERM
         )
         expect(page.locator("#problem")).to_contain_text(
-            "the function recommendations ended", timeout=ARRIVES_MS
+            "The function recommendations ended", timeout=ARRIVES_MS
         )
         expect(page.locator("#live")).to_have_text("Offline")
         expect(page.locator("#source")).to_have_text("Fallback")

@@ -289,6 +289,22 @@ class TestEmail:
         assert (email["reached"], email["source"], email["answer"]) == (False, None, None)
         assert "We could not reach the shop just now" in email["html"]
 
+    def test_one_that_was_sent_with_products_falls_back_on_them_and_their_pictures(
+        self, client: flask.testing.FlaskClient, live: FakeLive
+    ) -> None:
+        client.get("/")
+        live.function.answer = None
+        email = client.get("/api/live").json["email"]
+        assert "The desk-1" in email["html"]
+        assert f'src="{SHOP}/pictures/desk-1.svg"' in email["html"]
+
+    def test_the_document_as_sent_has_nothing_of_this_machine_in_its_lists(
+        self, client: flask.testing.FlaskClient
+    ) -> None:
+        document = client.get("/email/document").text
+        assert not re.findall(r'<amp-(?:list|img)[^>]* src="http:', document)
+        assert 'src="https://shop.example/pictures/desk-1.svg"' in document
+
     def test_a_part_that_stopped_is_named(self, client: flask.testing.FlaskClient, live: FakeLive) -> None:
         live.problem = "the Beam job ended with exit code 1"
         assert client.get("/api/live").json["problem"] == live.problem

@@ -8,7 +8,7 @@ const SOURCES = {
   personal: ["Personal", "From what you looked at"],
   trending: ["Trending", "From what others look at now: there is nothing of yours to go by yet"],
   static: ["Static", "The shop's own order: nothing is known yet of what people look at"],
-  none: ["Fallback", "The email's own fallback: it got no answer"],
+  none: ["Fallback", "No answer: the email shows what it was sent with"],
 };
 
 export class Mail {
@@ -88,14 +88,15 @@ export class Mail {
     this.tell(email, meaning);
   }
 
-  tell({ waiting, latency_s: latency }, meaning) {
-    $("status").classList.toggle("going", waiting);
-    if (waiting) say($("status"), "Your click is on its way");
+  tell({ reached, waiting, latency_s: latency }, meaning) {
+    $("status").classList.toggle("going", reached && waiting);
+    if (!reached) say($("status"), meaning);
+    else if (waiting) say($("status"), "Your click is on its way");
     else if (latency !== null) {
       const seconds = `${latency.toFixed(latency < 1 ? 2 : 1)} s`;
       say($("status"), `Your click reached the email in ${seconds}`);
       say($("peek-text"), `In the email after ${seconds}`);
-    } else say($("status"), meaning === SOURCES.none[1] ? meaning : "Click a product and watch the email.");
+    } else say($("status"), "Click a product and watch the email.");
   }
 
   live(on) {

@@ -30,7 +30,8 @@ function showSilence(error) {
 }
 
 function showProblem(title, text) {
-  const [first, ...rest] = (text ?? "").split("\n");
+  const [said, ...rest] = (text ?? "").split("\n");
+  const first = said.charAt(0).toUpperCase() + said.slice(1).replace(/; its last output:$/, ".");
   $("problem").hidden = !title;
   say($("problem-title"), title ?? "");
   say($("problem-text"), first);

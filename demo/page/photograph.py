@@ -1,0 +1,69 @@
+"""Takes the pictures of the README: starts the demo, shops like a person, and photographs the page.
+
+    python -m demo.page.photograph [--out docs/images]
+
+Needs Chromium on the path and Playwright (both come with `make install-dev` and Debian's `chromium`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from demo.processes import HOST, Child, free_port
+
+LOOKS_AT = ("textiles-1", "living-2", "lighting-3")
+READY_TIMEOUT_S = 90.0
+CHROMIUM_OPTIONS = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def photograph(chromium: str, out: Path) -> Path:
+    """Writes demo.png into `out`, and returns its path."""
+    from playwright.sync_api import expect, sync_playwright
+
+    port = free_port()
+    command = [sys.executable, "-m", "demo.page.serve", "--port", str(port)]
+    lines: list[str] = []
+    with Child("the demo", command, on_line=lines.append) as demo, sync_playwright() as playwright:
+        demo.wait_until(lambda: any(line.startswith("Ready") for line in lines), timeout_s=READY_TIMEOUT_S)
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_OPTIONS))
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.goto(f"http://{HOST}:{port}/")
+        # A shop that has just opened has nothing to tell: let some shoppers come by first.
+        page.wait_for_function(
+            "() => parseInt(document.body.innerText.match(/([\\d,]+)\\s+Accepted/)?.[1].replace(/,/g, '')) > 500",
+            timeout=READY_TIMEOUT_S * 1000 * 2,
+        )
+        for item_id in LOOKS_AT:
+            page.locator(f'#range .card[data-item="{item_id}"]').click()
+            page.locator("#back").click()
+        email = page.frame_locator("iframe").first
+        expect(email.locator("body")).to_contain_text("Seen with", timeout=20_000)
+        target = out / "demo.png"
+        page.screenshot(path=target)
+        browser.close()
+    return target
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=Path("docs/images"), help="folder for the pictures")
+    given = parser.parse_args()
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        sys.exit("photograph: Chromium is not installed (on Debian: apt-get install chromium)")
+    given.out.mkdir(parents=True, exist_ok=True)
+    print(photograph(chromium, given.out))
+
+
+if __name__ == "__main__":
+    main()
