@@ -14,15 +14,13 @@ from demo.page.app import Site, create_app
 from demo.page.endpoints import NotCollected
 from demo.page.mailbox import Mailbox
 from demo.page.session import COOKIE, Visitor, is_id
-from evermail import clock
 from evermail.events import EventName
 
 SHOP = "http://127.0.0.1:8080"
 RANGE = catalog.products(SHOP)
-MILLISECOND = 1_000
 
 
-def answer(*item_ids: str, as_of: int = 0, source: str = "personal") -> dict[str, Any]:
+def answer(*item_ids: str, source: str = "personal") -> dict[str, Any]:
     items = [
         {
             "item_id": one,
@@ -34,7 +32,7 @@ def answer(*item_ids: str, as_of: int = 0, source: str = "personal") -> dict[str
         }
         for one in item_ids
     ]
-    return {"items": items, "source": source, "as_of": clock.to_rfc3339(as_of) if as_of else None}
+    return {"items": items, "source": source, "as_of": None}
 
 
 class FakeFunction:
