@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test lint format bench-pubsub bench-stores bench-demo clean
+.PHONY: help install install-dev demo test lint format bench-pubsub bench-stores bench-demo pictures clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench-stores: $(VENV)/.demo  ## Documents a second of the stores
 .PHONY: amp-validator
 amp-validator:  # the official AMP validator, where npm is there
 	@if command -v npm >/dev/null; then sh tests/amp/install_validator.sh; else echo "no npm: AMP validator tests will skip"; fi
+
+pictures: $(VENV)/.dev  ## Take the pictures of this README again (needs Chromium)
+	$(BIN)/python -m demo.page.photograph --out docs/images
 
 clean:  ## Remove what was made here
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info build dist

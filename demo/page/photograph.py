@@ -34,18 +34,14 @@ def photograph(chromium: str, out: Path) -> Path:
     with Child("the demo", command, on_line=lines.append) as demo, sync_playwright() as playwright:
         demo.wait_until(lambda: any(line.startswith("Ready") for line in lines), timeout_s=READY_TIMEOUT_S)
         browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_OPTIONS))
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page = browser.new_page(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
         page.goto(f"http://{HOST}:{port}/")
-        # A shop that has just opened has nothing to tell: let some shoppers come by first.
-        page.wait_for_function(
-            "() => parseInt(document.body.innerText.match(/([\\d,]+)\\s+Accepted/)?.[1].replace(/,/g, '')) > 500",
-            timeout=READY_TIMEOUT_S * 1000 * 2,
-        )
+        expect(page.locator("[data-figure=accepted] .value")).not_to_have_text("–", timeout=20_000)
         for item_id in LOOKS_AT:
             page.locator(f'#range .card[data-item="{item_id}"]').click()
             page.locator("#back").click()
-        email = page.frame_locator("iframe").first
-        expect(email.locator("body")).to_contain_text("Seen with", timeout=20_000)
+        expect(page.locator("#source")).to_have_text("Personal", timeout=20_000)
+        expect(page.locator("#status")).to_contain_text("reached the email", timeout=20_000)
         target = out / "demo.png"
         page.screenshot(path=target)
         browser.close()
