@@ -39,4 +39,4 @@ def to_datetime(time_us: int) -> datetime:
 
 def to_rfc3339(time_us: int) -> str:
     """RFC 3339 in UTC with microseconds, such as `2026-11-24T03:00:00.123000Z`."""
-    return to_datetime(time_us).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return to_datetime(time_us).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

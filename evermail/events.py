@@ -8,6 +8,7 @@ the bytes are: a bad event is data, not an exception. Names follow Google Analyt
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -22,6 +23,10 @@ MAX_PAYLOAD_BYTES = 64 * 1024
 
 MAX_ITEMS = 200
 """Items in one event, as in Google Analytics 4."""
+
+MAX_DEPTH = 32
+"""How deeply lists and objects of unknown fields may nest. Whoever encodes an event again may stand deeper
+in a call stack than we do, where what could just be decoded can no longer be encoded."""
 
 MAX_FUTURE_US = 10 * clock.MINUTE
 """How far ahead of our clock an event may be: a device's clock is rarely further off."""
@@ -83,17 +88,27 @@ class Code(StrEnum):
     INTERNAL_ERROR = "internal_error"
 
 
-class Item(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of an event. `price` is the unit price in the event's currency."""
-
+class _WireItem(msgspec.Struct, frozen=True, omit_defaults=True):
     item_id: str
     quantity: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
     price: Annotated[float, msgspec.Meta(ge=0, le=1e12)] | None = None
     item_category: str | None = None
 
 
-class Consent(msgspec.Struct, frozen=True, omit_defaults=True):
+class Item(_WireItem, frozen=True, omit_defaults=True):
+    """One line of an event. `price` is the unit price in the event's currency; `extra` as in `Event`."""
+
+    extra: dict[str, Any] = {}
+
+
+class _WireConsent(msgspec.Struct, frozen=True, omit_defaults=True):
     personalization: bool = True
+
+
+class Consent(_WireConsent, frozen=True, omit_defaults=True):
+    """What the shopper allows. `extra` as in `Event`: consents for other purposes travel with ours."""
+
+    extra: dict[str, Any] = {}
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -151,19 +166,23 @@ class _WireEvent(msgspec.Struct):
     event_time: str
     client_id: str | None = None
     user_id: str | None = None
-    items: tuple[Item, ...] | None = None
+    items: tuple[_WireItem, ...] | None = None
     value: float | None = None
     currency: str | None = None
     search_term: str | None = None
     campaign_id: str | None = None
-    consent: Consent | None = None
+    consent: _WireConsent | None = None
     source: str | None = None
 
 
-_KNOWN_FIELDS = frozenset(_WireEvent.__struct_fields__)
+_EVENT_FIELDS = frozenset(_WireEvent.__struct_fields__)
+_ITEM_FIELDS = frozenset(_WireItem.__struct_fields__)
+_CONSENT_FIELDS = frozenset(_WireConsent.__struct_fields__)
+_UNSTORABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _RfcTime = Annotated[datetime, msgspec.Meta(tz=True)]
 _LIMITS = {"event_id": 128, "client_id": 256, "user_id": 256, "campaign_id": 128, "currency": 8, "source": 64}
 MAX_ITEM_ID_CHARS = 128
+MAX_CATEGORY_CHARS = 256
 MAX_SEARCH_TERM_CHARS = 512
 
 
@@ -200,7 +219,10 @@ def parse_or_refuse(data: bytes, now_us: int) -> Event:
 
 
 def from_fields(fields: dict[str, Any], now_us: int) -> Event:
-    """Checks a decoded JSON object and makes an `Event` of it. Raises `Refusal`."""
+    """Checks a decoded JSON object and makes an `Event` of it. Raises `Refusal`.
+
+    Its messages say where a fault is and what was expected. They quote no value that can name a person.
+    """
     try:
         wire = msgspec.convert(fields, _WireEvent)
     except msgspec.ValidationError as error:
@@ -216,14 +238,8 @@ def from_fields(fields: dict[str, Any], now_us: int) -> Event:
         _check_identifier(field, getattr(wire, field), limit)
     if not wire.client_id and not wire.user_id:
         raise Refusal(Code.MISSING_SHOPPER, "neither client_id nor user_id is given")
-    items = wire.items or ()
-    if len(items) > MAX_ITEMS:
-        raise Refusal(Code.OUT_OF_RANGE, f"{len(items)} items, at most {MAX_ITEMS} are allowed")
-    if not items and name in NEEDS_ITEMS:
+    if not wire.items and name in NEEDS_ITEMS:
         raise Refusal(Code.MISSING_ITEMS, f"{name} needs at least one item")
-    for item in items:
-        _check_identifier("items[].item_id", item.item_id, MAX_ITEM_ID_CHARS)
-        _check_identifier("items[].item_category", item.item_category, 256)
     if wire.search_term is not None and len(wire.search_term) > MAX_SEARCH_TERM_CHARS:
         raise Refusal(Code.OUT_OF_RANGE, f"search_term is longer than {MAX_SEARCH_TERM_CHARS} characters")
     if wire.value is not None and not (math.isfinite(wire.value) and abs(wire.value) <= 1e12):
@@ -234,28 +250,36 @@ def from_fields(fields: dict[str, Any], now_us: int) -> Event:
         event_time=_parse_time(wire.event_time, now_us),
         client_id=wire.client_id or None,
         user_id=wire.user_id or None,
-        items=items,
+        items=_items(wire.items, fields["items"]) if wire.items else (),
         value=wire.value,
-        currency=wire.currency,
-        search_term=wire.search_term,
-        campaign_id=wire.campaign_id,
-        consent=wire.consent,
-        source=wire.source,
-        extra={key: value for key, value in fields.items() if key not in _KNOWN_FIELDS},
+        currency=wire.currency or None,
+        search_term=wire.search_term or None,
+        campaign_id=wire.campaign_id or None,
+        consent=_consent(wire.consent, fields["consent"]) if wire.consent else None,
+        source=wire.source or None,
+        extra=_unknown(fields, _EVENT_FIELDS),
     )
 
 
 def to_wire(event: Event) -> dict[str, Any]:
     """The JSON object of an event, as a publisher would send it. `from_fields` reads it back equal."""
-    fields: dict[str, Any] = msgspec.to_builtins(event)
-    fields.update(fields.pop("extra", {}))
+    fields = _flat(msgspec.to_builtins(event))
     fields["event_time"] = clock.to_rfc3339(event.event_time)
+    if event.items:
+        fields["items"] = [_flat(item) for item in fields["items"]]
+    if event.consent is not None:
+        fields["consent"] = _flat(fields["consent"])
     return fields
 
 
 def to_json(event: Event) -> bytes:
     """`to_wire` as UTF-8 JSON."""
     return msgspec.json.encode(to_wire(event))
+
+
+def _flat(fields: dict[str, Any]) -> dict[str, Any]:
+    """The unknown fields back in their places. Those that are known cannot be replaced by them."""
+    return {**fields.pop("extra", {}), **fields}
 
 
 def _load_object(data: bytes) -> dict[str, Any]:
@@ -269,8 +293,10 @@ def _load_object(data: bytes) -> dict[str, Any]:
         raise Refusal(Code.INVALID_UTF8, f"byte {error.start} is not valid UTF-8") from None
     try:
         fields = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeError, ValueError, RecursionError) as error:
-        raise Refusal(Code.MALFORMED_JSON, str(error) or "the JSON is nested too deeply") from None
+    except RecursionError:
+        raise Refusal(Code.MALFORMED_JSON, "the JSON is nested too deeply") from None
+    except (msgspec.DecodeError, ValueError) as error:
+        raise Refusal(Code.MALFORMED_JSON, str(error)) from None
     if not isinstance(fields, dict):
         raise Refusal(Code.NOT_AN_OBJECT, f"expected a JSON object, got {type(fields).__name__}")
     return fields
@@ -303,10 +329,51 @@ def _parse_time(text: str, now_us: int) -> int:
     return time_us
 
 
+def _items(items: tuple[_WireItem, ...], sent: list[dict[str, Any]]) -> tuple[Item, ...]:
+    if len(items) > MAX_ITEMS:
+        raise Refusal(Code.OUT_OF_RANGE, f"{len(items)} items, at most {MAX_ITEMS} are allowed")
+    return tuple(_item(item, fields) for item, fields in zip(items, sent, strict=True))
+
+
+def _item(item: _WireItem, sent: dict[str, Any]) -> Item:
+    _check_identifier("items[].item_id", item.item_id, MAX_ITEM_ID_CHARS)
+    category = item.item_category or None
+    if category and (len(category) > MAX_CATEGORY_CHARS or _UNSTORABLE.search(category)):
+        # A name rather than an identifier: joiners and no-break spaces are part of many languages.
+        raise Refusal(
+            Code.INVALID_IDENTIFIER,
+            f"items[].item_category has control characters or more than {MAX_CATEGORY_CHARS} characters",
+        )
+    return Item(item.item_id, item.quantity, item.price, category, _unknown(sent, _ITEM_FIELDS))
+
+
+def _consent(consent: _WireConsent, sent: dict[str, Any]) -> Consent:
+    return Consent(consent.personalization, _unknown(sent, _CONSENT_FIELDS))
+
+
+def _unknown(sent: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    if sent.keys() <= known:
+        return {}
+    unknown = {name: value for name, value in sent.items() if name not in known}
+    _check_encodable(unknown, MAX_DEPTH + 1)
+    return unknown
+
+
+def _check_encodable(value: Any, depth: int) -> None:
+    """An event that was taken in must be fit to be passed on, in JSON and in msgpack."""
+    if isinstance(value, dict | list):
+        if not depth:
+            raise Refusal(Code.OUT_OF_RANGE, f"an unknown field is nested more than {MAX_DEPTH} deep")
+        for inner in value.values() if isinstance(value, dict) else value:
+            _check_encodable(inner, depth - 1)
+    elif isinstance(value, int) and not -(2**63) <= value < 2**64:
+        raise Refusal(Code.OUT_OF_RANGE, "an unknown field has a whole number of more than 64 bits")
+
+
 def _check_identifier(field: str, value: str | None, limit: int) -> None:
     if value is None:
         return
-    if not value and field in ("client_id", "user_id"):
+    if not value and field not in _REQUIRED_IDENTIFIERS:
         return  # an empty cookie is a missing one
     if not value:
         raise Refusal(Code.INVALID_IDENTIFIER, f"{field} is empty")
@@ -318,3 +385,6 @@ def _check_identifier(field: str, value: str | None, limit: int) -> None:
         raise Refusal(
             Code.INVALID_IDENTIFIER, f"{field} has control characters, lone surrogates or outer spaces"
         )
+
+
+_REQUIRED_IDENTIFIERS = ("event_id", "items[].item_id")

@@ -1,0 +1,64 @@
+"""Stored documents: one definition for writer and reader."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evermail import documents
+from evermail.documents import (
+    Campaign,
+    Document,
+    Impression,
+    Key,
+    Neighbor,
+    Neighbors,
+    Product,
+    Profile,
+    Seen,
+    Shown,
+    Suppression,
+    Trending,
+)
+
+SHARED = {"id": "x", "version": 3, "updated_at": 5}
+EXAMPLES: list[Document] = [
+    Profile(**SHARED, expire_at=9, as_of=4, events=2, history=[Seen("a", 4, "view_item")], cart={"a": 1}),
+    Neighbors(**SHARED, as_of=4, total=1.5, neighbors=[Neighbor("b", 1.5)]),
+    Trending(**SHARED, as_of=4, items=[Neighbor("b", 2.0)]),
+    Product(**SHARED, title="Töpfe", url="u", image_url="i", price=19.9, currency="EUR", sale_price=9.9),
+    Impression(**SHARED, source="personal", slots=[Shown("a", "why")], opens=2),
+    Suppression(**SHARED, reason="unsubscribed"),
+    Campaign(**SHARED, name="n", template="t"),
+]
+
+
+def test_there_is_an_example_of_every_collection() -> None:
+    assert {type(document) for document in EXAMPLES} == set(documents.TYPES.values())
+    assert set(documents.PERSONAL) <= set(documents.TYPES.values())
+
+
+@pytest.mark.parametrize("document", EXAMPLES, ids=lambda document: document.COLLECTION)
+def test_is_read_as_it_was_written(document: Document) -> None:
+    assert documents.from_json(document.COLLECTION, documents.to_json(document)) == document
+    assert document.key == Key(document.COLLECTION, "x")
+
+
+@pytest.mark.parametrize("document", EXAMPLES, ids=lambda document: document.COLLECTION)
+def test_fields_of_a_later_version_do_not_disturb_an_older_reader(document: Document) -> None:
+    later = documents.to_json(document)[:-1] + b',"added_later":{"a":1}}'
+    assert documents.from_json(document.COLLECTION, later) == document
+
+
+@pytest.mark.parametrize("document", EXAMPLES, ids=lambda document: document.COLLECTION)
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"id": 1}', b"\xff", b'{"id":"x","version":"3"}'])
+def test_what_is_none_of_its_collection_is_told(document: Document, body: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        documents.from_json(document.COLLECTION, body)
+
+
+@given(st.builds(Profile, id=st.text(), version=st.integers(0, 2**63 - 1), updated_at=st.just(1)))
+def test_every_profile_comes_back_equal(profile: Profile) -> None:
+    assert documents.from_json("profiles", documents.to_json(profile)) == profile
