@@ -4,7 +4,9 @@ A contribution made at time t is stored multiplied by 2^((t - landmark) / half-l
 ones never have to be touched again; reading divides by the same factor of the moment of reading.
 Sums are then free of order (Cormode et al., "Forward Decay", ICDE 2009). They are kept as
 whole numbers, because float addition is not associative: with integers a contribution that is
-taken back leaves exactly nothing, and two runs that see the same events end with the same row.
+taken back leaves nothing, and two runs that see the same events end with the same row. What moving the
+landmark rounds off depends on the order, but it is 2^-72 of a unit each time: below the six digits that
+are read, and below what counts as a weight at all.
 """
 
 from __future__ import annotations
@@ -17,17 +19,32 @@ import msgspec
 UNIT = 10_080
 """Amounts count in 1/10080ths of a weight: 1/d for d up to 10, halved twice, stays a whole number."""
 
-_FRACTION_BITS = 56
+_FRACTION_BITS = 72
+"""A float has 53; the rest is a guard for what rebasing rounds off. The width below leaves room for the sum
+of 10^11 purchases within a half-life."""
+
 _WIDTH_BYTES = 16
-_NEGLIGIBLE = 1 << 24
+_NEGLIGIBLE = 1 << 40
 """Below this (2^-32 of one unit) a weight is a residue of rebasing, not a weight."""
+
+_FORGOTTEN = 2048
+"""After this many half-lives the largest weight reads as zero."""
+
+_NEVER = -(1 << 62)
+_LONG_AGO = 64
+"""After this many half-lives nothing is left of a weight, and numbers expressed as of then would overflow."""
 
 
 @lru_cache(maxsize=4096)
 def _growth(time_us: int, half_life_us: int) -> tuple[int, int]:
-    """2^(time / half-life) as (whole exponent, mantissa of 56 bits in [1, 2))."""
+    """2^(time / half-life) as (whole exponent, mantissa in [1, 2) as a fraction of `_FRACTION_BITS`)."""
     exponent, remainder = divmod(time_us, half_life_us)
     return exponent, round(2.0 ** (remainder / half_life_us) * (1 << _FRACTION_BITS))
+
+
+def _shifted(weight: int, bits: int) -> int:
+    """Divides by 2^bits towards zero, so that a weight and its taking back shrink alike."""
+    return weight >> bits if weight >= 0 else -(-weight >> bits)
 
 
 class _Stored(msgspec.Struct, array_like=True):
@@ -50,7 +67,7 @@ class DecayedRow:
         self.half_life_us = half_life_us
         self.capacity = capacity
         self._epoch = 0
-        self._touched = 0
+        self._touched = _NEVER
         self._weights: dict[str, int] = {}
 
     def __len__(self) -> int:
@@ -62,15 +79,17 @@ class DecayedRow:
 
     @property
     def as_of(self) -> int:
-        """The latest touch, in microseconds. A row that was never touched reads as of its landmark."""
-        return self._touched or self._epoch * self.half_life_us
+        """The latest touch, in microseconds. A row that was not touched for ages reads as of its landmark,
+        the start of the half-life that the newest contribution falls into."""
+        landmark = self._epoch * self.half_life_us
+        return self._touched if self._touched > landmark - _LONG_AGO * self.half_life_us else landmark
 
     def add(self, key: str, amount: int, time_us: int) -> None:
         """Adds `amount` (in `UNIT`s, negative to take back) made at `time_us`."""
         exponent, mantissa = _growth(time_us, self.half_life_us)
         if exponent > self._epoch:
             self._rebase(exponent)
-        weight = self._weights.get(key, 0) + (amount * mantissa >> (self._epoch - exponent))
+        weight = self._weights.get(key, 0) + _shifted(amount * mantissa, self._epoch - exponent)
         if abs(weight) < _NEGLIGIBLE:
             self._weights.pop(key, None)
             return
@@ -83,20 +102,21 @@ class DecayedRow:
 
         Equal weights are ordered by key, so that equal rows read equal.
         """
-        scale = self._scale()
-        weights = {key: weight / scale for key, weight in self._weights.items() if weight > 0}
+        up, scale = self._scale()
+        weights = {key: (weight << up) / scale for key, weight in self._weights.items() if weight > 0}
         if len(weights) > count > 0:
             # Whatever may round to the last place that counts takes part.
             least = nlargest(count, weights.values())[-1] * (1 - 1e-5)
             weights = {key: weight for key, weight in weights.items() if weight >= least}
-        rounded = [(float(f"{weight:.6g}"), key) for key, weight in weights.items()]
+        rounded = [(float(f"{weight:.6g}"), key) for key, weight in weights.items() if weight]
         rounded.sort(key=lambda pair: (-pair[0], pair[1]))
         return [(key, weight) for weight, key in rounded[:count]]
 
     def total(self) -> float:
         """The sum of all weights held, as of `as_of`, to six significant digits."""
         held = sum(weight for weight in self._weights.values() if weight > 0)
-        return float(f"{held / self._scale():.6g}")
+        up, scale = self._scale()
+        return float(f"{(held << up) / scale:.6g}")
 
     def to_bytes(self) -> bytes:
         """A compact form for a runner's state; `from_bytes` reads it back equal."""
@@ -117,15 +137,16 @@ class DecayedRow:
         }
         return row
 
-    def _scale(self) -> int:
+    def _scale(self) -> tuple[int, int]:
+        """(bits, divisor): a weight shifted left by the bits and divided is in units of one as of `as_of`."""
         exponent, mantissa = _growth(self.as_of, self.half_life_us)
         shift = self._epoch - exponent
-        return max(1, (mantissa * UNIT) >> shift if shift >= 0 else (mantissa * UNIT) << -shift)
+        return max(0, shift), mantissa * UNIT << max(0, min(-shift, _FORGOTTEN))
 
     def _rebase(self, epoch: int) -> None:
         """Moves the landmark, so that numbers keep their width however long the stream runs."""
         shift, self._epoch = epoch - self._epoch, epoch
-        shifted = {key: weight >> shift for key, weight in self._weights.items()}
+        shifted = {key: _shifted(weight, shift) for key, weight in self._weights.items()}
         self._weights = {key: weight for key, weight in shifted.items() if abs(weight) >= _NEGLIGIBLE}
 
     def _evict(self) -> None:
