@@ -2,7 +2,8 @@
 
 `ShopperState` is the whole memory of one shopper and `apply` its only update. The result does not
 depend on the order in which events arrive: event time rules, and when a late event slips in
-between earlier ones, the co-visits that it changes are taken back and made again.
+between earlier ones, the co-visits that it changes are taken back and made again. That is exact as far
+as the memory reaches, which is bounded in every part.
 """
 
 from __future__ import annotations
@@ -42,6 +43,9 @@ MAX_PURCHASED = 200
 PROFILE_HISTORY = 50
 PROFILE_RETENTION_US = 180 * clock.DAY
 
+MAX_RETRY_US = clock.HOUR
+"""A copy whose event time is further off than this is another event under the same id."""
+
 _FINGERPRINT_MASK = 0xFFFFFFFF
 
 
@@ -60,6 +64,15 @@ class CartLine(msgspec.Struct, array_like=True):
 
     cleared_at: int = 0
     changes: list[tuple[int, int, int]] = []
+
+    @property
+    def quantity(self) -> int:
+        """What the changes come to in the order of event time. More than is there cannot be removed: a cart
+        may have been filled before we were told."""
+        quantity = 0
+        for _, _, change in self.changes:
+            quantity = max(0, quantity + change)
+        return quantity
 
 
 class Verdict(Enum):
@@ -85,6 +98,8 @@ class ShopperState(msgspec.Struct, array_like=True):
 
     `seen_ids` maps the hash of an event id to its event time in seconds and 32 bits of its content's
     hash. Ids older than `id_horizon` have been forgotten: whether such an event is new cannot be known.
+    Touches up to `history_horizon` have been: what comes from before it still counts as an event, and in
+    cart and purchases, but pairs with nothing, since its neighbours in time are not known any more.
     """
 
     events: int = 0
@@ -95,17 +110,24 @@ class ShopperState(msgspec.Struct, array_like=True):
     touches: list[Touch] = []
     cart: dict[str, CartLine] = {}
     purchased: dict[str, int] = {}
+    history_horizon: int = 0
 
     def apply(self, event: Event, *, oldest_us: int) -> tuple[Verdict, list[tuple[str, RowUpdate]]]:
         """Takes one event in, unless it is a duplicate, a collision or older than `oldest_us`.
 
         Returns the verdict and the changes it makes to rows of neighbours, at most one record
         for each row and event time.
+
+        A known id is a duplicate if the event says the same: name, shopper, items, and every other field that
+        we know. Unknown fields may differ, since senders put counters of attempts and times of sending there,
+        and so may the event time, by `MAX_RETRY_US`: a browser may leave it to `collect`, which then stamps
+        each attempt anew. All else is a collision: two events of which one would be lost in silence.
         """
         event_hash, fingerprint = _hashes(event)
         known = self.seen_ids.get(event_hash)
         if known is not None:
-            same = known & _FINGERPRINT_MASK == fingerprint
+            apart_us = abs((known >> 32) - event.event_time // clock.SECOND) * clock.SECOND
+            same = known & _FINGERPRINT_MASK == fingerprint and apart_us <= MAX_RETRY_US
             return (Verdict.DUPLICATE if same else Verdict.COLLISION), []
         if event.event_time < max(oldest_us, self.id_horizon):
             return Verdict.LATE, []
@@ -121,13 +143,9 @@ class ShopperState(msgspec.Struct, array_like=True):
         return Verdict.ACCEPTED, changes.records()
 
     def to_profile(self, shopper: str, now_us: int) -> Profile:
-        """The document of this shopper. Its version is the time of writing, moved forward where clocks go back."""
+        """The document of this shopper. Its version is the time of writing, moved on where clocks go back."""
         self.version = max(self.version + 1, now_us)
-        quantities = {
-            item_id: quantity
-            for item_id, line in self.cart.items()
-            if (quantity := sum(change for _, _, change in line.changes)) > 0
-        }
+        quantities = {item_id: quantity for item_id, line in self.cart.items() if (quantity := line.quantity)}
         return Profile(
             id=shopper,
             version=self.version,
@@ -168,13 +186,18 @@ class ShopperState(msgspec.Struct, array_like=True):
 
     def _insert(self, touch: Touch, changes: _Changes) -> None:
         touches = self.touches
+        if touch.event_time <= self.history_horizon:
+            changes.touch(touch)
+            return
         if not touches or touch > touches[-1]:
             touches.append(touch)
             changes.add(touch, _look_back(touches, len(touches) - 1))
         else:
             self._insert_late(touch, changes)
         if len(touches) > MAX_HISTORY:
-            del touches[: len(touches) - MAX_HISTORY]
+            excess = len(touches) - MAX_HISTORY
+            self.history_horizon = touches[excess - 1].event_time
+            del touches[:excess]
 
     def _insert_late(self, touch: Touch, changes: _Changes) -> None:
         before = list(self.touches)
@@ -192,14 +215,17 @@ class ShopperState(msgspec.Struct, array_like=True):
         if name is EventName.PURCHASE:
             for item in event.items:
                 self.purchased[item.item_id] = max(self.purchased.get(item.item_id, 0), event.event_time)
-                line = self.cart.setdefault(item.item_id, CartLine())
-                line.cleared_at = max(line.cleared_at, event.event_time)
-                line.changes = [change for change in line.changes if change[0] > line.cleared_at]
+                line = self.cart.get(item.item_id)
+                if line is not None:
+                    line.cleared_at = max(line.cleared_at, event.event_time)
+                    line.changes = [change for change in line.changes if change[0] > line.cleared_at]
             self.purchased = _newest(self.purchased, MAX_PURCHASED)
         elif name in (EventName.ADD_TO_CART, EventName.REMOVE_FROM_CART):
             sign = 1 if name is EventName.ADD_TO_CART else -1
             for item in event.items:
-                line = self.cart.setdefault(item.item_id, CartLine())
+                line = self.cart.get(item.item_id)
+                if line is None:
+                    line = self.cart[item.item_id] = CartLine(self.purchased.get(item.item_id, 0))
                 if event.event_time > line.cleared_at:
                     insort(line.changes, (event.event_time, event_hash, sign * item.quantity))
                     _merge_oldest(line.changes)
@@ -220,9 +246,12 @@ class _Changes:
         self._amounts: dict[tuple[str, int], dict[str, int]] = {}
         self._touched: set[tuple[str, int]] = set()
 
-    def add(self, touch: Touch, earlier: list[str]) -> None:
+    def touch(self, touch: Touch) -> None:
         self._touched.add((touch.item_id, touch.event_time))
         self._amounts.setdefault((touch.item_id, touch.event_time), {})
+
+    def add(self, touch: Touch, earlier: list[str]) -> None:
+        self.touch(touch)
         self._pair(touch, earlier, 1)
 
     def replace(self, touch: Touch, old: list[str], new: list[str]) -> None:
@@ -273,9 +302,21 @@ def _look_back(touches: list[Touch], index: int) -> list[str]:
 
 
 def _hashes(event: Event) -> tuple[int, int]:
-    """63 bits of the id's hash, and 32 bits of the hash of everything else."""
+    """63 bits of the id's hash, and 32 bits of the hash of what the event says."""
     id_hash = int.from_bytes(blake2b(event.event_id.encode(), digest_size=8).digest(), "big") >> 1
-    content = blake2b(msgspec.msgpack.encode(event), digest_size=4).digest()
+    says = (
+        event.event_name,
+        event.client_id,
+        event.user_id,
+        [(item.item_id, item.quantity, item.price, item.item_category) for item in event.items],
+        event.value,
+        event.currency,
+        event.search_term,
+        event.campaign_id,
+        event.consent and event.consent.personalization,
+        event.source,
+    )
+    content = blake2b(msgspec.msgpack.encode(says), digest_size=4).digest()
     return id_hash, int.from_bytes(content, "big")
 
 
@@ -288,4 +329,4 @@ def _newest(times: dict[str, int], count: int) -> dict[str, int]:
 def _merge_oldest(changes: list[tuple[int, int, int]]) -> None:
     while len(changes) > MAX_CART_CHANGES:
         (_, _, first), (time_us, event_hash, second) = changes[0], changes[1]
-        changes[:2] = [(time_us, event_hash, first + second)]
+        changes[:2] = [(time_us, event_hash, max(0, first) + second)]
