@@ -8,12 +8,13 @@ an identifier. Keys rotate: the newest signs, all of them verify.
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadData, BadSignature, URLSafeTimedSerializer
 from itsdangerous.timed import TimestampSigner
 
 from evermail import clock
@@ -54,19 +55,29 @@ class TokenSigner:
         self._serializers: dict[str, URLSafeTimedSerializer] = {}
 
     def sign(self, recipient: Recipient, *, purpose: str) -> str:
-        """A token of base64url characters and dots. `purpose` is what it may be used for."""
+        """A token of base64url characters and dots. `purpose` is what it may be used for.
+
+        Raises `ValueError` for a recipient with names so long that `verify` would refuse the token.
+        """
         payload = [recipient.shopper, recipient.campaign]
         signed = self._serializer(purpose).dumps(payload)
-        return signed if isinstance(signed, str) else signed.decode()
+        token = signed if isinstance(signed, str) else signed.decode()
+        if len(token) > MAX_TOKEN_CHARS:
+            raise ValueError(f"shopper and campaign make a token of more than {MAX_TOKEN_CHARS} characters")
+        return token
 
     def verify(self, token: str, *, purpose: str, max_age_us: int = DEFAULT_MAX_AGE_US) -> Recipient:
         """The recipient of a token. Raises `InvalidToken`."""
         if not token or len(token) > MAX_TOKEN_CHARS or not token.isascii():
             raise InvalidToken("malformed")
+        if not _is_canonical(token.rpartition(".")[2]):
+            raise InvalidToken("forged")
         try:
             payload, signed_at = self._serializer(purpose).loads(token, return_timestamp=True)
         except BadSignature:
             raise InvalidToken("forged") from None
+        except BadData:  # rightly signed, but not by `sign`
+            raise InvalidToken("malformed") from None
         age_us = self._clock() - clock.from_datetime(signed_at)
         if age_us > max_age_us or age_us < -clock.DAY:
             raise InvalidToken("expired")
@@ -94,6 +105,16 @@ class TokenSigner:
         return serializer
 
 
+def _is_canonical(signature: str) -> bool:
+    """Whether this is the one way to write these bytes. Base64 ignores the last bits of the last character,
+    padding, and characters of no alphabet; what was signed once must not have several spellings."""
+    try:
+        signed = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
+    except binascii.Error:
+        return False
+    return base64.urlsafe_b64encode(signed).decode().rstrip("=") == signature
+
+
 class Pseudonymizer:
     """Replaces identifiers by keyed HMAC-SHA256 digests, so that what is stored names nobody.
 
@@ -102,6 +123,8 @@ class Pseudonymizer:
     """
 
     def __init__(self, keys: Mapping[str, str], current: str) -> None:
+        if any(len(secret.encode()) < 16 for secret in keys.values()):
+            raise ValueError("pseudonym keys: each has 16 bytes or more")  # a guessable one hides nobody
         if current not in keys:
             raise ValueError(f"pseudonym key {current!r} is not among the keys: {', '.join(keys) or 'none'}")
         self._keys = {key_id: secret.encode() for key_id, secret in keys.items()}

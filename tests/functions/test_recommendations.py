@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 
@@ -209,21 +208,11 @@ def test_missing_settings_are_told_to_the_log_and_not_to_the_caller(
 GOOD_TOKEN = token()
 
 
-def _meaning(text: str) -> tuple[str, bytes]:
-    """What a token says: the signed text, and the bytes of its signature."""
-    signed, _, signature = text.rpartition(".")
-    try:
-        return signed, base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
-    except ValueError:
-        return signed, b""
-
-
 @given(position=st.integers(0, len(GOOD_TOKEN) - 1), bit=st.integers(0, 6))
 def test_no_bit_of_a_token_can_be_flipped(position: int, bit: int) -> None:
     flipped = chr(ord(GOOD_TOKEN[position]) ^ (1 << bit))
     tampered = GOOD_TOKEN[:position] + flipped + GOOD_TOKEN[position + 1 :]
-    if _meaning(tampered) != _meaning(GOOD_TOKEN):  # the last character has bits that base64 ignores
-        assert ask(get({"t": tampered})).status_code in (400, 401)
+    assert ask(get({"t": tampered})).status_code in (400, 401)
 
 
 @given(st.integers(0, len(GOOD_TOKEN) - 1))
