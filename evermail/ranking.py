@@ -69,6 +69,8 @@ def personal(
         norm = CONTEXT_DECAY**position * fade / (row.total * fade + ROW_PRIOR) ** ROW_EXPONENT
         for neighbor in row.neighbors:
             part = norm * neighbor.weight
+            if part <= 0.0:
+                continue  # faded away
             scores[neighbor.item_id] = scores.get(neighbor.item_id, 0.0) + part
             if part > strongest.get(neighbor.item_id, (0.0, ""))[0]:
                 strongest[neighbor.item_id] = (part, seed)
@@ -92,15 +94,15 @@ def personal(
     return ranked
 
 
-def popular(lists: Iterable[Trending], *, purchased: Iterable[str] = ()) -> list[Ranked]:
-    """Items of trending lists, the first list's first, each item once."""
-    bought = set(purchased)
+def popular(lists: Iterable[Trending], *, unwanted: Iterable[str] = ()) -> list[Ranked]:
+    """Items of trending lists but for the `unwanted`, the first list's first, each item once."""
+    out = set(unwanted)
     found: dict[str, Ranked] = {}
     for trending in lists:
         scope, _, category = trending.id.partition(":")
         why = _WHY_SCOPE.get(scope, Why.TRENDING)
         for item in trending.items:
-            if item.item_id not in bought:
+            if item.item_id not in out:
                 found.setdefault(item.item_id, Ranked(item.item_id, item.weight, why, category))
     return list(found.values())
 

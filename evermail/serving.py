@@ -6,7 +6,7 @@ Plain Python over a `Store`; the HTTP round it lives in functions/.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import TypeVar
 
@@ -16,12 +16,19 @@ from evermail import clock, ranking
 from evermail.documents import Document, Key, Neighbors, Product, Profile, Trending
 from evermail.money import format_price
 from evermail.ranking import Ranked, Why
-from evermail.stores import Store, StoreUnavailable
+from evermail.stores import Store, StoreError
 from evermail.stores.cached import CachedReader
 from evermail.trending import CATALOG, GLOBAL, category_scope
 
 CANDIDATES_PER_SLOT = 4
-"""Products are looked up for this many candidates a slot, as some will be sold out or unknown."""
+"""Products are looked up for this many candidates a slot at once, as some will be sold out or unknown."""
+
+MAX_LOOK_UPS = 5
+"""How often more candidates are looked up when too many were sold out or unknown."""
+
+PERSONAL_SHARE = 0.7
+"""What is read about the shopper may take this much of the deadline: if it hangs, there must be time to read
+what goes to everybody."""
 
 CACHE_US = {
     Trending.COLLECTION: 5 * clock.SECOND,
@@ -52,7 +59,7 @@ class RecommendedItem(msgspec.Struct, omit_defaults=True):
 
 
 class Answer(msgspec.Struct):
-    """`as_of` is the event time (microseconds) of the newest event of this shopper that went in, 0 if none."""
+    """`as_of` is the event time (microseconds) of this shopper's newest event that went in, 0 if none."""
 
     items: list[RecommendedItem]
     source: Source
@@ -60,7 +67,10 @@ class Answer(msgspec.Struct):
 
 
 class NothingToShow(Exception):
-    """Neither the store nor anything remembered from it can fill a slot: the email shows its own fallback."""
+    """Neither the store nor anything remembered from it can fill a slot: the email shows its own fallback.
+
+    Its cause is what went wrong last, if anything did: a `StoreError`, or a price that cannot be written.
+    """
 
 
 D = TypeVar("D", bound=Document)
@@ -69,8 +79,8 @@ D = TypeVar("D", bound=Document)
 class Recommender:
     """Recommends products to a shopper from stored documents. Safe to share between threads.
 
-    `deadline_s` bounds the time spent waiting for the store in one answer; `locale` is how prices are
-    written, as in `en_GB`.
+    `deadline_s` bounds the time spent waiting for the store in one answer, counted by `monotonic`;
+    `locale` is how prices are written, as in `en_GB`.
     """
 
     def __init__(
@@ -78,40 +88,42 @@ class Recommender:
         store: Store,
         *,
         clock: clock.Clock = clock.now_us,
+        monotonic: Callable[[], float] = time.monotonic,
         deadline_s: float = 0.2,
         locale: str = "en",
     ) -> None:
-        self._reader = CachedReader(store, CACHE_US, clock=clock)
+        self._reader = CachedReader(store, CACHE_US, clock=clock, monotonic=monotonic)
         self._clock = clock
+        self._monotonic = monotonic
         self._deadline_s = deadline_s
         self._locale = locale
 
     def recommend(self, shopper: str, *, slots: int) -> Answer:
         """At most `slots` items for a shopper. Raises `NothingToShow`."""
-        read = _Reading(self._reader, time.monotonic() + self._deadline_s)
-        profile = read.one(Profile, shopper)
+        begun = self._monotonic()
+        about_shopper = _Reading(self._reader, self._monotonic, begun + PERSONAL_SHARE * self._deadline_s)
+        read = _Reading(self._reader, self._monotonic, begun + self._deadline_s)
+        profile = about_shopper.one(Profile, shopper)
         personal: list[Ranked] = []
         lists: list[Trending] = []
-        if profile is not None and profile.history:
+        unwanted: set[str] = set()
+        if profile is not None:
+            unwanted.update(profile.purchased)
             recent = ranking.context(profile)
-            personal = ranking.personal(profile, read.many(Neighbors, recent), now_us=self._clock())[
-                : slots * CANDIDATES_PER_SLOT
-            ]
-            lists = self._category_lists(read, recent[0])
+            rows = about_shopper.many(Neighbors, recent)
+            personal = ranking.personal(profile, rows, now_us=self._clock())
+            if recent:
+                unwanted.add(recent[0])  # the shopper has just left it
+                lists = self._category_lists(about_shopper, recent[0])
         everywhere = read.many(Trending, [GLOBAL, CATALOG])
         lists += [everywhere[scope] for scope in (GLOBAL, CATALOG) if scope in everywhere]
-        bought = profile.purchased if profile is not None else {}
-        popular = ranking.popular(lists, purchased=bought)[: slots * CANDIDATES_PER_SLOT]
-        wanted = [ranked.item_id for ranked in (*personal, *popular)]
-        seeds = [ranked.because for ranked in personal]
-        products = read.many(Product, list(dict.fromkeys(wanted + seeds)))
-        available = {item_id for item_id, product in products.items() if product.available}
-        chosen = ranking.fill(slots, available, personal, popular)
-        if not chosen:
-            raise NothingToShow
+        popular = ranking.popular(lists, unwanted=unwanted)
+        shown = self._fill(read, slots, personal, popular)
+        if not shown:
+            raise NothingToShow from (read.problem or about_shopper.problem)
         return Answer(
-            items=[self._present(ranked, products) for ranked in chosen],
-            source=min((_SOURCES[ranked.why] for ranked in chosen), key=list(Source).index),
+            items=[item for _, item in shown],
+            source=min((_SOURCES[ranked.why] for ranked, _ in shown), key=list(Source).index),
             as_of=profile.as_of if profile is not None else 0,
         )
 
@@ -122,10 +134,45 @@ class Recommender:
         found = read.one(Trending, category_scope(product.category))
         return [found] if found is not None else []
 
+    def _fill(
+        self, read: _Reading, slots: int, personal: list[Ranked], popular: list[Ranked]
+    ) -> list[tuple[Ranked, RecommendedItem]]:
+        """The slots with what can be sold, looking further down the rankings while slots are empty."""
+        products: dict[str, Product] = {}
+        shown: list[tuple[Ranked, RecommendedItem]] = []
+        step = slots * CANDIDATES_PER_SLOT
+        look_ups = -(-max(len(personal), len(popular)) // step)
+        for look_up in range(min(look_ups, MAX_LOOK_UPS)):
+            end = step * (look_up + 1)
+            likely, general = personal[end - step : end], popular[end - step : end]
+            ids = [ranked.item_id for ranked in (*likely, *general)] + [ranked.because for ranked in likely]
+            products.update(read.many(Product, [one for one in dict.fromkeys(ids) if one not in products]))
+            shown = self._choose(read, slots, products, personal[:end], popular[:end])
+            if len(shown) == slots:
+                break
+        return shown
+
+    def _choose(
+        self, read: _Reading, slots: int, products: dict[str, Product], *rankings: list[Ranked]
+    ) -> list[tuple[Ranked, RecommendedItem]]:
+        available = {item_id for item_id, product in products.items() if product.available}
+        while True:
+            chosen = ranking.fill(slots, available, *rankings)
+            shown = []
+            for ranked in chosen:
+                try:
+                    shown.append((ranked, self._present(ranked, products)))
+                except ValueError as problem:  # a price that cannot be written must not cost the answer
+                    read.problem = problem
+                    available.remove(ranked.item_id)
+            if len(shown) == len(chosen):
+                return shown
+
     def _present(self, ranked: Ranked, products: dict[str, Product]) -> RecommendedItem:
         product = products[ranked.item_id]
-        price = product.price if product.sale_price is None else product.sale_price
-        was = "" if product.sale_price is None else self._money(product.price, product)
+        price, was = product.price, ""
+        if product.sale_price is not None and product.sale_price < price:
+            price, was = product.sale_price, self._money(price, product)
         return RecommendedItem(
             item_id=product.id,
             title=product.title,
@@ -141,22 +188,26 @@ class Recommender:
 
 
 class _Reading:
-    """The reads of one answer, under one deadline. What does not arrive in time counts as absent."""
+    """The reads of one answer, under one deadline. What does not arrive in time counts as absent.
 
-    def __init__(self, reader: CachedReader, deadline: float) -> None:
+    `problem` is what the last of them failed with.
+    """
+
+    def __init__(self, reader: CachedReader, monotonic: Callable[[], float], deadline: float) -> None:
         self._reader = reader
+        self._monotonic = monotonic
         self._deadline = deadline
+        self.problem: Exception | None = None
 
     def one(self, kind: type[D], document_id: str) -> D | None:
         return self.many(kind, [document_id]).get(document_id)
 
     def many(self, kind: type[D], ids: Sequence[str]) -> dict[str, D]:
-        left_s = self._deadline - time.monotonic()
+        left_s = max(0.0, self._deadline - self._monotonic())
         try:
-            found = self._reader.get_many(
-                [Key(kind.COLLECTION, one) for one in ids], timeout_s=max(left_s, 0.001)
-            )
-        except StoreUnavailable:
+            found = self._reader.get_many([Key(kind.COLLECTION, one) for one in ids], timeout_s=left_s)
+        except StoreError as problem:
+            self.problem = problem
             return {}
         return {key.id: document for key, document in found.items() if isinstance(document, kind)}
 

@@ -1,19 +1,21 @@
-"""A reader that remembers: shared documents come from memory for a while, and longer when the store is down."""
+"""A reader that remembers: shared documents come from memory for a while, longer when the store is down."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from evermail import clock
 from evermail.documents import Document, Key
-from evermail.stores.base import Store, StoreUnavailable
+from evermail.stores.base import Store, StoreError, StoreUnavailable
 
 
 class CachedReader:
     """Reads through to a store. `ttl_us` gives, by collection, how long an answer holds, absence included;
-    collections without a time are never remembered. Holds at most `capacity` documents. Thread-safe."""
+    collections without a time are never remembered. Holds at most `capacity` documents. Thread-safe.
+    `monotonic` counts the seconds that a read may take."""
 
     def __init__(
         self,
@@ -22,17 +24,24 @@ class CachedReader:
         *,
         capacity: int = 50_000,
         clock: clock.Clock = clock.now_us,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._ttl_us = ttl_us
         self._capacity = capacity
         self._clock = clock
+        self._monotonic = monotonic
         self._lock = threading.Lock()
         self._held: OrderedDict[Key, tuple[int, Document | None]] = OrderedDict()
 
     def get_many(self, keys: Sequence[Key], *, timeout_s: float | None = None) -> dict[Key, Document]:
-        """Like `Store.get_many`: one read for all that is not held. When the store does not answer, what
-        is held serves however old it is; raises `StoreUnavailable` only if that is nothing."""
+        """Like `Store.get_many`: one read for all that is not held; with a `timeout_s` of 0, none. When the
+        store does not answer, what is held serves however old it is; raises `StoreUnavailable` only if that
+        is nothing.
+
+        A stored document that cannot be read must not take the others with it: the read is halved until it
+        stands alone, and it counts as absent. Raises `StoreError` only if nothing can be read or is held.
+        """
         now_us = self._clock()
         fresh: dict[Key, Document | None] = {}
         stale: dict[Key, Document | None] = {}
@@ -44,15 +53,50 @@ class CachedReader:
         missing = [key for key in dict.fromkeys(keys) if key not in fresh]
         if missing:
             try:
-                found = self._store.get_many(missing, timeout_s=timeout_s)
-            except StoreUnavailable:
+                answered, found = self._read(missing, timeout_s)
+            except StoreError:
                 if not fresh and not stale:
                     raise
                 fresh.update(stale)
             else:
-                self._hold(missing, found, now_us)
-                fresh.update(found)
+                self._hold(answered, found, now_us)
+                fresh.update(stale)
+                fresh.update({key: found.get(key) for key in answered})
         return {key: document for key, document in fresh.items() if document is not None}
+
+    def _read(
+        self, keys: Sequence[Key], timeout_s: float | None
+    ) -> tuple[Sequence[Key], dict[Key, Document]]:
+        """The keys that were answered, and the documents that there are of them.
+
+        Raises `StoreError` if that is none.
+        """
+        until = None if timeout_s is None else self._monotonic() + timeout_s
+        answered: list[Key] = []
+        found: dict[Key, Document] = {}
+        readable = False
+        problem: StoreError | None = None
+        waiting = [keys]
+        while waiting:
+            part = waiting.pop()
+            left_s = None if until is None else until - self._monotonic()
+            try:
+                if left_s is not None and left_s <= 0:
+                    raise StoreUnavailable("there is no time left to read")
+                found.update(self._store.get_many(part, timeout_s=left_s))
+                readable = True
+            except StoreUnavailable as unavailable:
+                problem = unavailable
+                break
+            except StoreError as unreadable:
+                problem = unreadable
+                if len(part) > 1:
+                    waiting += [part[len(part) // 2 :], part[: len(part) // 2]]
+                    continue
+            answered += part
+        if problem is not None and not readable:
+            raise problem
+        return answered, found
 
     def _hold(self, keys: Sequence[Key], found: Mapping[Key, Document], now_us: int) -> None:
         with self._lock:
