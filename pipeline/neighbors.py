@@ -14,7 +14,6 @@ from pipeline import names
 from pipeline.config import JobConfig
 from pipeline.rows import RowsFn
 
-
 STATE_FACTOR = 8
 """A row in state holds this many times what is stored of it: newcomers get time to grow."""
 

@@ -29,6 +29,7 @@ from pipeline import flush_timer, names
 from pipeline.coders import MsgpackCoder
 from pipeline.config import JobConfig
 
+
 class RowsFn(beam.DoFn):  # type: ignore[misc]
     """(key, change) -> documents. Subclasses implement `take` and `document`."""
 

@@ -13,7 +13,7 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.transforms import trigger, window
 from apache_beam.transforms.window import GlobalWindows
-from apache_beam.utils.timestamp import Timestamp
+from apache_beam.utils.timestamp import Duration, Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
 from evermail import trending
@@ -51,10 +51,10 @@ class CountTrending(beam.PTransform):  # type: ignore[misc]
             >> beam.ParDo(ScopesFn(config.trending_window_us)).with_output_types(tuple[str, dict[str, int]])
             | "Windows"
             >> beam.WindowInto(
-                window.FixedWindows(config.trending_window_us / 1e6),
+                window.FixedWindows(Duration(micros=config.trending_window_us)),
                 trigger=trigger.AfterWatermark(late=trigger.AfterCount(1)),
                 accumulation_mode=trigger.AccumulationMode.DISCARDING,
-                allowed_lateness=(config.allowed_lateness_us + SLACK_US) / 1e6,
+                allowed_lateness=Duration(micros=config.allowed_lateness_us + SLACK_US),
             )
             | "Count" >> beam.CombinePerKey(AddCounts())
             | "Close" >> beam.ParDo(CloseFn()).with_output_types(tuple[str, tuple[int, dict[str, int]]])
