@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from evermail import __version__, clock
-
-
-def _no_keys() -> dict[str, str]:
-    return {}
+from pipeline.backoff import Backoff
+from pipeline.keys import EnvKeys, KeySource
 
 
 @dataclass(frozen=True)
@@ -20,7 +18,7 @@ class JobConfig:
     """
 
     store_url: str
-    pseudonym_keys: dict[str, str] = field(default_factory=_no_keys, repr=False)
+    pseudonym_keys: KeySource = field(default_factory=EnvKeys)
     allowed_lateness_us: int = clock.DAY
     profile_flush_us: int = clock.SECOND // 2
     neighbors_flush_us: int = 10 * clock.SECOND
@@ -30,6 +28,7 @@ class JobConfig:
     neighbors_kept: int = 50
     trending_kept: int = 100
     store_retry_us: int = 5 * clock.MINUTE
+    store_backoff: Backoff = field(default_factory=Backoff)
     version: str = __version__
     wall_clock: clock.Clock = clock.now_us
     timer_clock: clock.Clock = clock.now_us

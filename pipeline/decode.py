@@ -10,6 +10,7 @@ import msgspec
 from apache_beam.io.gcp.pubsub import PubsubMessage
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.window import TimestampedValue
+from apache_beam.utils.timestamp import Timestamp
 
 from evermail.events import Event, Rejected, parse
 from evermail.tokens import Pseudonymizer
@@ -37,6 +38,7 @@ class Decode(beam.PTransform):  # type: ignore[misc]
 
     def expand(self, messages: beam.PCollection[PubsubMessage]) -> Decoded:
         outputs = messages | beam.ParDo(DecodeFn(self._config)).with_outputs(REJECTED, main="events")
+        outputs["events"].element_type = Event
         outputs[REJECTED].element_type = Rejected
         return Decoded(outputs["events"], outputs[REJECTED])
 
@@ -46,12 +48,12 @@ class DecodeFn(beam.DoFn):  # type: ignore[misc]
         self._config = config
 
     def setup(self) -> None:
-        keys = self._config.pseudonym_keys
+        keys = self._config.pseudonym_keys.keys()
         self._pseudonyms = Pseudonymizer(keys, list(keys)[-1])
 
     def process(self, message: PubsubMessage) -> Iterator[Event]:
         result = parse(
-            message.data,
+            message.data or b"",  # None in a message of attributes alone
             message.attributes,
             now_us=self._config.wall_clock(),
             version=self._config.version,
@@ -60,7 +62,7 @@ class DecodeFn(beam.DoFn):  # type: ignore[misc]
             count_rejected(result)
             yield beam.pvalue.TaggedOutput(REJECTED, result)
             return
-        yield TimestampedValue(self._pseudonymize(result), result.event_time / 1e6)
+        yield TimestampedValue(self._pseudonymize(result), Timestamp(micros=result.event_time))
 
     def _pseudonymize(self, event: Event) -> Event:
         pseudonym = self._pseudonyms.pseudonym

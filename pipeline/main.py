@@ -7,32 +7,74 @@ from collections.abc import Sequence
 
 import apache_beam as beam
 from apache_beam.io.gcp.pubsub import ReadFromPubSub, WriteToPubSub
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions, WorkerOptions
 from apache_beam.runners.runner import PipelineResult
 
+from pipeline.config import JobConfig
 from pipeline.job import Sinks, build
-from pipeline.options import EvermailOptions
+from pipeline.keys import KeysUnavailable, SecretKeys
+from pipeline.options import EvermailOptions, OptionError
 
 
-def start(arguments: Sequence[str]) -> PipelineResult:
-    """Builds the job from command-line arguments and starts it on the runner they name."""
+def assemble(arguments: Sequence[str]) -> beam.Pipeline:
+    """The job that command-line arguments describe, on the runner they name, ready to run.
+
+    Touches neither the network nor the store. Raises `OptionError` for arguments that cannot be used.
+    """
     options = PipelineOptions(list(arguments), streaming=True)
     ours = options.view_as(EvermailOptions)
-    # Dataflow drops redelivered copies at the read by this attribute; the local runner cannot.
+    config = ours.job_config()
     on_dataflow = "Dataflow" in (options.view_as(StandardOptions).runner or "")
+    if on_dataflow:
+        _check_reach_of_workers(config, options)
+    else:
+        _check_keys_here(config)
     source = ReadFromPubSub(
         subscription=ours.events_subscription,
         with_attributes=True,
+        # Dataflow drops redelivered copies at the read by this attribute; the local runner cannot.
         id_label="event_id" if on_dataflow else None,
     )
     sinks = Sinks(dead_letters=WriteToPubSub(topic=ours.dead_letter_topic, with_attributes=True))
     pipeline = beam.Pipeline(options=options)
-    build(pipeline, source, sinks, ours.job_config())
-    return pipeline.run()
+    build(pipeline, source, sinks, config)
+    return pipeline
+
+
+def start(arguments: Sequence[str]) -> PipelineResult:
+    """Assembles the job and starts it."""
+    return assemble(arguments).run()
 
 
 def main() -> None:
-    start(sys.argv[1:]).wait_until_finish()
+    try:
+        result = start(sys.argv[1:])
+    except OptionError as problem:
+        print(problem, file=sys.stderr)
+        sys.exit(2)
+    result.wait_until_finish()
+
+
+def _check_keys_here(config: JobConfig) -> None:
+    """The workers are this machine: what they will not find should be said now, and once."""
+    if isinstance(config.pseudonym_keys, SecretKeys):
+        return
+    try:
+        config.pseudonym_keys.keys()
+    except KeysUnavailable as problem:
+        raise OptionError(f"--pseudonym_keys: {problem}") from None
+
+
+def _check_reach_of_workers(config: JobConfig, options: PipelineOptions) -> None:
+    """Workers see no file and no environment variable of this machine, only those of their own image."""
+    if config.store_url.startswith("sqlite"):
+        raise OptionError(f"--store: workers on Dataflow share no file, got {config.store_url!r}")
+    own_image = options.view_as(WorkerOptions).sdk_container_image
+    if not (own_image or isinstance(config.pseudonym_keys, SecretKeys)):
+        raise OptionError(
+            "--pseudonym_keys: on Dataflow, give secret:projects/PROJECT/secrets/NAME/versions/NUMBER, "
+            "or a --sdk_container_image whose environment or files hold the keys"
+        )
 
 
 if __name__ == "__main__":

@@ -3,37 +3,51 @@
 from __future__ import annotations
 
 import argparse
-import os
+import math
+import re
+from urllib.parse import urlsplit
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from evermail import clock
+from pipeline import keys
 from pipeline.config import JobConfig
+
+LONGEST_S = 10 * 365 * 86_400
+"""No duration is longer: ten years."""
+
+_PROJECT = r"projects/[a-z][-a-z0-9:.]{4,61}[a-z0-9]"
+_NAME = r"[A-Za-z][-A-Za-z0-9._~+%]{2,254}"
+_SUBSCRIPTION = re.compile(f"{_PROJECT}/subscriptions/{_NAME}")
+_TOPIC = re.compile(f"{_PROJECT}/topics/{_NAME}")
+
+
+class OptionError(ValueError):
+    """An option is missing or cannot be used; the message names it."""
 
 
 class EvermailOptions(PipelineOptions):  # type: ignore[misc]
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        # Nothing is `required` here: Beam parses every class's options for any pipeline of a process.
         parser.add_argument(
             "--events_subscription",
-            required=True,
-            help="Pub/Sub subscription with the shop's events: projects/PROJECT/subscriptions/NAME.",
+            help="Required. Pub/Sub subscription with the events: projects/PROJECT/subscriptions/NAME.",
         )
         parser.add_argument(
             "--dead_letter_topic",
-            required=True,
-            help="Pub/Sub topic for everything that could not be used: projects/PROJECT/topics/NAME.",
+            help="Required. Pub/Sub topic for what could not be used: projects/PROJECT/topics/NAME.",
         )
         parser.add_argument(
             "--store",
-            required=True,
-            help="Where documents go: firestore://PROJECT[/DATABASE] or sqlite:///PATH.",
+            help="Required. Where documents go: firestore://PROJECT[/DATABASE], or sqlite:///PATH locally.",
         )
         parser.add_argument(
             "--pseudonym_keys",
-            default=os.environ.get("EVERMAIL_PSEUDONYM_KEYS", ""),
-            help="Secrets that replace identifiers, as id:secret pairs separated by commas; the last is current. "
-            "Default: the environment variable EVERMAIL_PSEUDONYM_KEYS, which other users do not see.",
+            default=keys.DEFAULT,
+            help="Where workers find the secrets that replace identifiers: "
+            f"{keys.FORMS}. There stand id:secret pairs separated by commas; the last is current. "
+            f"Default: {keys.DEFAULT}. On Dataflow a secret, as its workers see no variable of this machine.",
         )
         parser.add_argument(
             "--allowed_lateness_s",
@@ -57,7 +71,7 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
             "--trending_window_s",
             type=float,
             default=60,
-            help="Length, in seconds, of the windows in which trending items are counted.",
+            help="Length of the windows that count trending items, in seconds; whole milliseconds.",
         )
         parser.add_argument(
             "--store_retry_s",
@@ -67,34 +81,59 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
         )
 
     def job_config(self) -> JobConfig:
-        """The settings in the job's own terms. Raises `ValueError` for what cannot be used."""
-
-        def us(name: str) -> int:
-            seconds = getattr(self, name)
-            if seconds <= 0:
-                raise ValueError(f"--{name} must be more than 0 seconds, got {seconds}")
-            return round(seconds * clock.SECOND)
-
+        """The settings in the job's own terms. Raises `OptionError` for what is missing or cannot be used."""
+        self._require("events_subscription", _SUBSCRIPTION, "projects/PROJECT/subscriptions/NAME")
+        self._require("dead_letter_topic", _TOPIC, "projects/PROJECT/topics/NAME")
         return JobConfig(
-            store_url=self.store,
-            pseudonym_keys=parse_keys(self.pseudonym_keys),
-            allowed_lateness_us=us("allowed_lateness_s"),
-            profile_flush_us=us("profile_flush_s"),
-            neighbors_flush_us=us("neighbors_flush_s"),
-            trending_window_us=us("trending_window_s"),
-            store_retry_us=us("store_retry_s"),
+            store_url=self._store_url(),
+            pseudonym_keys=self._key_source(),
+            allowed_lateness_us=self._us("allowed_lateness_s"),
+            profile_flush_us=self._us("profile_flush_s"),
+            neighbors_flush_us=self._us("neighbors_flush_s"),
+            trending_window_us=self._window_us("trending_window_s"),
+            store_retry_us=self._us("store_retry_s"),
         )
 
+    def _given(self, name: str, expected: str) -> str:
+        value: str | None = getattr(self, name)
+        if not value:
+            raise OptionError(f"--{name} is required: {expected}")
+        return value
 
-def parse_keys(text: str) -> dict[str, str]:
-    """`id:secret,id:secret` as a mapping, in order. Raises `ValueError`, without showing a secret."""
-    keys: dict[str, str] = {}
-    for number, pair in enumerate(text.split(","), start=1):
-        key_id, colon, secret = pair.strip().partition(":")
-        if not (colon and key_id.isalnum() and len(secret.encode()) >= 16):
-            raise ValueError(
-                f"--pseudonym_keys: pair {number} is not id:secret with letters and digits in the id "
-                "and a secret of 16 bytes or more"
+    def _require(self, name: str, pattern: re.Pattern[str], expected: str) -> None:
+        value = self._given(name, expected)
+        if not pattern.fullmatch(value):
+            raise OptionError(f"--{name} must be {expected}, got {value!r}")
+
+    def _store_url(self) -> str:
+        expected = "firestore://PROJECT[/DATABASE] or sqlite:///PATH"
+        url = self._given("store", expected)
+        parts = urlsplit(url)
+        in_file = parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1
+        in_cloud = parts.scheme == "firestore" and parts.netloc and parts.path.strip("/").count("/") == 0
+        if not (in_file or in_cloud):
+            raise OptionError(f"--store must be {expected}, got {url!r}")
+        return url
+
+    def _key_source(self) -> keys.KeySource:
+        try:
+            return keys.key_source(self._given("pseudonym_keys", keys.FORMS))
+        except OptionError:
+            raise
+        except ValueError as problem:
+            raise OptionError(f"--pseudonym_keys: {problem}") from None
+
+    def _us(self, name: str) -> int:
+        seconds: float = getattr(self, name)
+        us = round(seconds * clock.SECOND) if math.isfinite(seconds) else 0
+        if not 0 < us <= LONGEST_S * clock.SECOND:
+            raise OptionError(
+                f"--{name} must be more than 0 and at most {LONGEST_S} seconds, got {seconds:g}"
             )
-        keys[key_id] = secret
-    return keys
+        return us
+
+    def _window_us(self, name: str) -> int:
+        us = self._us(name)
+        if us % 1000:  # runners keep the bounds of windows in milliseconds
+            raise OptionError(f"--{name} must be whole milliseconds, got {us / clock.SECOND} seconds")
+        return us

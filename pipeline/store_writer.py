@@ -6,8 +6,7 @@ store cannot take now is tried again with backoff; what it will never take becom
 
 from __future__ import annotations
 
-import random
-import time
+import logging
 from collections.abc import Iterator
 
 import apache_beam as beam
@@ -26,8 +25,7 @@ from pipeline.stores import shared_store
 BATCH = 500
 """Firestore's limit of writes in one call."""
 
-FIRST_BACKOFF_S = 0.1
-LONGEST_BACKOFF_S = 10.0
+_LOG = logging.getLogger(__name__)
 
 
 class WriteDocuments(beam.PTransform):  # type: ignore[misc]
@@ -74,22 +72,31 @@ class WriteFn(beam.DoFn):  # type: ignore[misc]
     def _write(self) -> Iterator[Rejected]:
         """Writes what waits. Gives up on transient errors only after the time the configuration allows."""
         pending, self._newest = self._newest, {}
-        deadline = time.monotonic() + self._config.store_retry_us / clock.SECOND
-        backoff_s = FIRST_BACKOFF_S
-        while pending:
-            results = self._store.put_many(list(pending.values()))
-            out_of_time = time.monotonic() > deadline
-            for result in results:
-                if result.outcome is Outcome.TRANSIENT and not out_of_time:
+        if not pending:
+            return
+        for last_try in self._config.store_backoff.tries(self._config.store_retry_us / clock.SECOND):
+            for result in self._try(pending):
+                if result.outcome is Outcome.TRANSIENT and not last_try:
                     continue
                 document = pending.pop(result.key)
                 self._counters[result.outcome].inc()
                 if result.outcome in (Outcome.PERMANENT, Outcome.TRANSIENT):
                     yield self._refuse(document, result)
-            if pending:
-                self._retries.inc(len(pending))
-                time.sleep(backoff_s * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
-                backoff_s = min(2 * backoff_s, LONGEST_BACKOFF_S)
+            if not pending:
+                return
+            self._retries.inc(len(pending))
+
+    def _try(self, pending: dict[Key, Document]) -> list[WriteResult]:
+        """One answer for each document. A store that raises or leaves one out cannot take it now."""
+        try:
+            given = {result.key: result for result in self._store.put_many(list(pending.values()))}
+            missing = "the store gave no answer for it"
+        except (
+            Exception
+        ) as problem:  # whatever it is, these documents must end up written or in the dead letters
+            _LOG.exception("the store raised while writing %d documents", len(pending))
+            given, missing = {}, f"{type(problem).__name__}: {problem}"
+        return [given.get(key) or WriteResult(key, Outcome.TRANSIENT, missing) for key in pending]
 
     def _refuse(self, document: Document, result: WriteResult) -> Rejected:
         permanent = result.outcome is Outcome.PERMANENT
