@@ -1,0 +1,237 @@
+"""Bytes to events: every good one with its own time and pseudonyms, every bad one whole and explained."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from apache_beam.io.gcp.pubsub import PubsubMessage
+from apache_beam.pvalue import TaggedOutput
+from apache_beam.transforms.window import TimestampedValue
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from streaming_support import (
+    NOW,
+    Collected,
+    StoppedClock,
+    Stream,
+    config,
+    message,
+    pipeline,
+    pseudonym,
+    run,
+    wire,
+)
+
+from demo.malformed import SPOILERS, spoil
+from evermail import clock
+from evermail.events import Code, Event, EventName, Rejected
+from pipeline import dead_letters
+from pipeline.coders import EventCoder, RejectedCoder
+from pipeline.decode import Decode, DecodeFn
+from pipeline.keys import LiteralKeys
+
+Decoding = Callable[..., Collected]
+
+
+@pytest.fixture
+def decoding(collected: Collected) -> Decoding:
+    """Runs messages through the transform."""
+
+    def run_(*messages: PubsubMessage, **changes: Any) -> Collected:
+        p = pipeline()
+        decoded = p | Stream().arrives(*messages).source() | Decode(config(**changes))
+        decoded.events | collected.timed_into("events")
+        decoded.rejected | collected.into("rejected")
+        run(p)
+        return collected
+
+    return run_
+
+
+def decode(data: bytes, attributes: dict[str, str] | None = None, **changes: Any) -> Event | Rejected:
+    """What one message becomes, straight from the DoFn."""
+    fn = DecodeFn(config(**changes))
+    fn.setup()
+    (output,) = fn.process(PubsubMessage(data, attributes or {}))
+    value = output.value
+    assert isinstance(output, TimestampedValue if isinstance(value, Event) else TaggedOutput)
+    assert isinstance(value, Event | Rejected)
+    return value
+
+
+def with_field(name: str, json: bytes) -> bytes:
+    return msgspec.json.encode(wire())[:-1] + b',"' + name.encode() + b'":' + json + b"}"
+
+
+class TestGoodMessages:
+    def test_an_event_has_the_time_of_its_payload_to_the_microsecond(self, decoding: Decoding) -> None:
+        times = [NOW - 1, NOW - 1_234_567, NOW + 333_333, NOW - clock.DAY - 7]
+        # another time in the attribute, and a third at which the message arrives: neither counts
+        out = decoding(
+            *(
+                message(wire(event_time=clock.to_rfc3339(at)), {"event_time": "2020-01-01T00:00:00Z"})
+                for at in times
+            )
+        )
+        assert sorted((event.event_time, stamp) for event, stamp in out["events"]) == sorted(
+            (at, at) for at in times
+        )
+
+    def test_a_bad_time_in_an_attribute_stops_nothing(self, decoding: Decoding) -> None:
+        out = decoding(message(wire(), {"event_time": "not a time", "event_id": ""}))
+        assert len(out["events"]) == 1
+        assert out["rejected"] == []
+
+    def test_identifiers_are_pseudonyms(self) -> None:
+        decoded = decode(msgspec.json.encode(wire(client_id="cookie-1", user_id="crm-7")))
+        assert isinstance(decoded, Event)
+        assert decoded.client_id == pseudonym("client", "cookie-1")
+        assert decoded.user_id == decoded.shopper == pseudonym("user", "crm-7")
+
+    def test_an_absent_identifier_stays_absent(self) -> None:
+        decoded = decode(msgspec.json.encode(wire(client_id="cookie-1", user_id="")))
+        assert isinstance(decoded, Event)
+        assert decoded.user_id is None
+        assert decoded.shopper == pseudonym("client", "cookie-1")
+
+    def test_the_last_key_makes_the_pseudonyms(self) -> None:
+        keys = LiteralKeys({"old": "x" * 16, "new": "y" * 16})
+        decoded = decode(msgspec.json.encode(wire(user_id="crm-7")), pseudonym_keys=keys)
+        assert isinstance(decoded, Event)
+        assert decoded.user_id is not None
+        assert decoded.user_id.startswith("new.")
+
+    @pytest.mark.parametrize("name", EventName)
+    def test_every_known_name_is_read(self, name: EventName) -> None:
+        decoded = decode(msgspec.json.encode(wire(event_name=name)))
+        assert isinstance(decoded, Event)
+        assert decoded.event_name is name
+
+    def test_unknown_fields_are_kept(self) -> None:
+        decoded = decode(msgspec.json.encode(wire(page={"path": ["a", None, 2**63]}, ab="7")))
+        assert isinstance(decoded, Event)
+        assert decoded.extra == {"page": {"path": ["a", None, 2**63]}, "ab": "7"}
+
+    @settings(max_examples=100, deadline=None)
+    @given(
+        client=st.text(st.characters(categories=["L", "N", "P"]), min_size=8, max_size=40),
+        user=st.text(st.characters(categories=["L", "N", "P"]), min_size=8, max_size=40),
+    )
+    def test_no_identifier_is_left_in_what_goes_on(self, client: str, user: str) -> None:
+        decoded = decode(msgspec.json.encode(wire(client_id=client, user_id=user)))
+        assert isinstance(decoded, Event)
+        encoded = EventCoder().encode(decoded)
+        assert client.encode() not in encoded
+        assert user.encode() not in encoded
+
+
+class TestBadMessages:
+    @pytest.mark.parametrize("code", SPOILERS)
+    def test_each_kind_becomes_a_dead_letter_with_its_code(self, code: Code) -> None:
+        data = spoil(code, wire())
+        assert decode(data, {"event_id": "e1", "source": "web"}) == Rejected(
+            stage="decode",
+            code=code,
+            message=self.message_of(decode(data)),
+            data=data,
+            attributes={"event_id": "e1", "source": "web"},
+            pipeline_version="test",
+            first_seen=NOW,
+        )
+
+    @staticmethod
+    def message_of(rejected: Event | Rejected) -> str:
+        assert isinstance(rejected, Rejected)
+        assert 5 < len(rejected.message) < 500
+        return rejected.message
+
+    def test_bad_and_good_part_ways_in_one_bundle(self, decoding: Decoding) -> None:
+        bad = [message(spoil(code, wire()), {"n": code}) for code in SPOILERS]
+        good = [message(wire()) for _ in SPOILERS]
+        both = bad + good
+        random.Random(1).shuffle(both)
+        out = decoding(*both)
+        assert len(out["events"]) == len(good)
+        assert sorted(each.attributes["n"] for each in out["rejected"]) == sorted(SPOILERS)
+        assert all(each.code == each.attributes["n"] for each in out["rejected"])
+
+    def test_the_future_begins_at_the_jobs_clock(self) -> None:
+        data = msgspec.json.encode(wire(event_time=clock.to_rfc3339(NOW)))
+        earlier = decode(data, wall_clock=StoppedClock(NOW - clock.HOUR))
+        assert isinstance(earlier, Rejected)
+        assert earlier.code is Code.EVENT_TIME_IN_FUTURE
+        assert earlier.first_seen == NOW - clock.HOUR
+
+    def test_a_number_that_no_coder_carries_is_refused(self) -> None:
+        for number in (2**64, -(2**63) - 1):
+            refused = decode(with_field("n", b'[{"x": %d}]' % number))
+            assert isinstance(refused, Rejected)
+            assert refused.code is Code.OUT_OF_RANGE
+            assert "64 bits" in refused.message
+
+    def test_nesting_has_a_limit(self) -> None:
+        assert isinstance(decode(with_field("n", b"[" * 20 + b"]" * 20)), Event)
+        refused = decode(with_field("n", b'{"n":' * 200 + b"[]" + b"}" * 200))
+        assert isinstance(refused, Rejected)
+        assert refused.code is Code.OUT_OF_RANGE
+        assert "nested" in refused.message
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+some_fields = st.dictionaries(
+    st.sampled_from(
+        [*wire(), "value", "currency", "consent", "search_term", "source", "campaign_id", "extra", "x"]
+    ),
+    json_values | st.sampled_from([*EventName, clock.to_rfc3339(NOW)]),
+    max_size=6,
+)
+some_bytes = (
+    st.binary(max_size=200)
+    | json_values.map(msgspec.json.encode)
+    | some_fields.map(lambda changes: msgspec.json.encode(wire(**changes)))
+    | st.tuples(some_fields, st.integers(0, 300), st.binary(max_size=4)).map(
+        lambda cut: msgspec.json.encode(wire(**cut[0]))[: cut[1]] + cut[2]
+    )
+)
+
+
+class TestNothingRaises:
+    @settings(max_examples=600, deadline=None)
+    @given(data=some_bytes, attributes=st.none() | st.dictionaries(st.text(max_size=9), st.text(max_size=9)))
+    @example(data=b"", attributes={"event_id": "e"})
+    @example(data=b"[" * 20_000, attributes=None)
+    @example(data=with_field("n", b"1" * 400), attributes=None)
+    @example(data=with_field("n", b"[" * 950 + b"]" * 950), attributes=None)
+    @example(data=with_field("n", b'"\\ud800"'), attributes=None)
+    @example(data=with_field("n", b"1e999"), attributes=None)
+    def test_whatever_arrives_leaves_as_one_thing_that_can_travel(
+        self, data: bytes, attributes: dict[str, str] | None
+    ) -> None:
+        fn = DecodeFn(config())
+        fn.setup()
+        incoming = PubsubMessage(data, {"any": "thing"})
+        incoming.attributes = attributes  # as the read leaves it
+        (output,) = fn.process(incoming)
+        value = output.value
+        if isinstance(value, Event):
+            assert EventCoder().decode(EventCoder().encode(value)) == value
+        else:
+            assert (value.data, value.attributes) == (data, attributes or {})
+            assert value.code is not Code.INTERNAL_ERROR
+            assert RejectedCoder().decode(RejectedCoder().encode(value)) == value
+            assert dead_letters.from_message(dead_letters.to_message(value).data) == value
+
+    def test_a_message_of_attributes_alone(self) -> None:
+        fn = DecodeFn(config())
+        fn.setup()
+        (output,) = fn.process(PubsubMessage(None, {"event_id": "e1"}))
+        assert output.value.code is Code.EMPTY_PAYLOAD
+        assert output.value.data == b""

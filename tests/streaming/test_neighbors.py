@@ -1,0 +1,124 @@
+"""Rows of neighbours: changes add up whatever their order, and one document an interval tells the sum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import permutations
+from typing import Any
+
+import pytest
+from streaming_support import NOW, Collected, Stream, config, event, pipeline, run, totals
+
+from evermail.clock import DAY, SECOND
+from evermail.decay import UNIT
+from evermail.documents import Neighbors
+from evermail.interest import RowUpdate
+from pipeline.neighbors import CountNeighbors
+from pipeline.shoppers import Shoppers
+
+Rows = Callable[..., list[Neighbors]]
+
+FOREVER = 10**6 * DAY
+"""A half-life so long that weights stay what they were."""
+
+
+@pytest.fixture
+def rows(collected: Collected) -> Rows:
+    """Runs a stream of (item id, RowUpdate) through the transform."""
+
+    def run_(stream: Stream, **changes: Any) -> list[Neighbors]:
+        settings = config(**{"interest_half_life_us": FOREVER, **changes})
+        p = pipeline()
+        p | stream.source() | CountNeighbors(settings) | collected.into("rows")
+        run(p)
+        return collected["rows"]
+
+    return run_
+
+
+def update(row: str, at: float = 0.0, *, touched: bool = True, **weights: float) -> tuple[str, RowUpdate]:
+    amounts = [(item_id, round(weight * UNIT)) for item_id, weight in weights.items()]
+    return row, RowUpdate(NOW + round(at * SECOND), touched, amounts)
+
+
+def test_many_changes_make_one_document(rows: Rows) -> None:
+    stream = Stream()
+    for at in range(10):
+        stream.arrives(update("A", at, B=1.0), update("A", at, C=0.5))
+    (row,) = rows(stream.passes())
+    assert isinstance(row, Neighbors)
+    assert (row.id, row.updated_at, row.as_of) == ("A", NOW, NOW + 9 * SECOND)
+    assert totals(row.neighbors) == {"B": 10.0, "C": 5.0}
+    assert row.total == 15.0
+
+
+def test_a_row_is_written_once_an_interval(rows: Rows) -> None:
+    stream = Stream().arrives(update("A", B=1.0)).passes(0.25).arrives(update("A", B=1.0)).passes(0.25)
+    stream.arrives(update("A", C=1.0)).passes()
+    first, second = rows(stream)
+    assert totals(first.neighbors) == {"B": 2.0}
+    assert totals(second.neighbors) == {"B": 2.0, "C": 1.0}
+    assert second.version > first.version >= NOW
+
+
+def test_without_changes_nothing_is_written_again(rows: Rows) -> None:
+    assert len(rows(Stream().arrives(update("A", B=1.0)).passes().passes().passes())) == 1
+
+
+def test_rows_of_two_items_do_not_mix(rows: Rows) -> None:
+    stream = Stream().arrives(update("A", B=1.0), update("B", A=0.5)).passes()
+    assert {row.id: totals(row.neighbors) for row in rows(stream)} == {"A": {"B": 1.0}, "B": {"A": 0.5}}
+
+
+def test_the_order_of_changes_does_not_matter(rows: Rows) -> None:
+    changes = [update("A", -3 * 3600, B=3.0), update("A", -60, B=0.3, C=1.0), update("A", 0, C=-0.5, D=0.1)]
+    stream = Stream()
+    for step in zip(*permutations(changes), strict=True):
+        stream.arrives(*((f"row {number}", change) for number, (_, change) in enumerate(step)))
+    found = rows(stream.passes(), interest_half_life_us=3600 * SECOND)
+    assert len(found) == 6
+    assert len({(row.as_of, row.total, tuple(row.neighbors)) for row in found}) == 1
+
+
+def test_weights_fade_by_half_in_a_half_life(rows: Rows) -> None:
+    stream = Stream().arrives(update("A", -2 * 3600, B=8.0), update("A", 0, C=1.0)).passes()
+    (row,) = rows(stream, interest_half_life_us=3600 * SECOND)
+    assert totals(row.neighbors) == pytest.approx({"B": 2.0, "C": 1.0})
+
+
+def test_only_a_touch_of_the_item_itself_moves_the_time_of_its_row(rows: Rows) -> None:
+    stream = Stream().arrives(update("A", -60, B=1.0), update("A", -5, touched=False, C=1.0)).passes()
+    (row,) = rows(stream)
+    assert row.as_of == NOW - 60 * SECOND
+
+
+def test_what_is_taken_back_leaves_nothing(rows: Rows) -> None:
+    stream = (
+        Stream().arrives(update("A", -5, B=1.0)).passes().arrives(update("A", -5, B=-1.0, C=1.0)).passes()
+    )
+    *_, row = rows(stream)
+    assert totals(row.neighbors) == {"C": 1.0}
+
+
+def test_the_heaviest_are_kept(rows: Rows) -> None:
+    stream = Stream().arrives(*(update("A", **{f"N{weight}": float(weight)}) for weight in range(1, 8)))
+    (row,) = rows(stream.passes(), neighbors_kept=3)
+    assert totals(row.neighbors) == {"N7": 7.0, "N6": 6.0, "N5": 5.0}
+    assert row.total == 28.0
+
+
+def test_an_item_seen_alone_has_no_row(rows: Rows) -> None:
+    assert rows(Stream().arrives(update("A")).passes()) == []
+
+
+def test_duplicates_and_refused_events_count_for_nothing(collected: Collected) -> None:
+    first, second = event("A", at=-20), event("B", at=-10)
+    collision, late = event("C", at=-5, event_id=second.event_id), event("D", at=-7200)
+    p = pipeline()
+    stream = Stream().arrives(first, second).arrives(second, first, collision, late).arrives(second).passes()
+    settings = config(interest_half_life_us=FOREVER)
+    shopped = p | stream.source() | Shoppers(settings)
+    shopped.row_updates | CountNeighbors(settings) | collected.into("rows")
+    run(p)
+    # B was seen right after A: 1 forwards, half of that backwards
+    assert {row.id: totals(row.neighbors) for row in collected["rows"]} == {"A": {"B": 1.0}, "B": {"A": 0.5}}

@@ -1,0 +1,152 @@
+"""The job's options: what is missing or makes no sense is said, by name, before anything starts."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from streaming_support import SECRET
+
+from evermail.clock import DAY, MINUTE, SECOND
+from pipeline import main
+from pipeline.config import JobConfig
+from pipeline.keys import EnvKeys
+from pipeline.options import EvermailOptions, OptionError
+
+GIVEN = {
+    "events_subscription": "projects/shop-1/subscriptions/events-job",
+    "dead_letter_topic": "projects/shop-1/topics/dead-letters",
+    "store": "firestore://shop-1",
+}
+
+
+def arguments(**changes: str | None) -> list[str]:
+    return [f"--{name}={value}" for name, value in {**GIVEN, **changes}.items() if value is not None]
+
+
+def config_of(**changes: str | None) -> JobConfig:
+    return PipelineOptions(arguments(**changes)).view_as(EvermailOptions).job_config()
+
+
+def test_only_three_options_must_be_given() -> None:
+    settings = config_of()
+    assert settings.store_url == "firestore://shop-1"
+    assert settings.pseudonym_keys == EnvKeys("EVERMAIL_PSEUDONYM_KEYS")
+    assert settings.allowed_lateness_us == DAY
+    assert settings.trending_window_us == MINUTE
+
+
+def test_defaults_are_those_of_the_configuration() -> None:
+    assert config_of() == JobConfig(store_url="firestore://shop-1")
+
+
+def test_durations_are_seconds() -> None:
+    settings = config_of(profile_flush_s="0.25", store_retry_s="10", allowed_lateness_s="3600")
+    assert settings.profile_flush_us == SECOND // 4
+    assert settings.store_retry_us == 10 * SECOND
+    assert settings.allowed_lateness_us == 3600 * SECOND
+
+
+@pytest.mark.parametrize("name", GIVEN)
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_missing_option_is_named(name: str, value: str | None) -> None:
+    with pytest.raises(OptionError, match=f"^--{name} is required: "):
+        config_of(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("events_subscription", "events-job"),
+        ("events_subscription", "projects/shop-1/topics/events"),
+        ("events_subscription", "projects/shop-1/subscriptions/with space"),
+        ("dead_letter_topic", "projects/shop-1/subscriptions/dead-letters"),
+        ("dead_letter_topic", "projects/X/topics/dead-letters"),
+        ("store", "shop-1"),
+        ("store", "mongodb://shop-1"),
+        ("store", "firestore://"),
+        ("store", "firestore://shop-1/a/b"),
+        ("store", "sqlite://"),
+        ("store", "sqlite:///"),
+        ("store", "sqlite://relative.sqlite3"),
+    ],
+)
+def test_a_name_of_the_wrong_form_is_shown_with_the_right_one(name: str, value: str) -> None:
+    with pytest.raises(OptionError, match=f"^--{name} must be .*, got '{value}'$"):
+        config_of(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["allowed_lateness_s", "profile_flush_s", "neighbors_flush_s", "trending_window_s", "store_retry_s"],
+)
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "1e300", "1e-9"])
+def test_a_duration_that_is_none_is_named(name: str, value: str) -> None:
+    with pytest.raises(OptionError, match=f"^--{name} must be more than 0 and at most .* seconds, got"):
+        config_of(**{name: value})
+
+
+def test_a_duration_that_is_no_number_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        config_of(profile_flush_s="soon")
+    assert "--profile_flush_s: invalid float value: 'soon'" in capsys.readouterr().err
+
+
+def test_windows_are_whole_milliseconds() -> None:
+    assert config_of(trending_window_s="1.001").trending_window_us == 1_001_000
+    with pytest.raises(OptionError, match="--trending_window_s must be whole milliseconds"):
+        config_of(trending_window_s="1.0005")
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:///relative.sqlite3", "sqlite:////absolute/path", "firestore://p/database"]
+)
+def test_stores_that_can_be_opened_are_let_through(url: str) -> None:
+    assert config_of(store=url).store_url == url
+
+
+def test_secrets_on_the_command_line_are_refused_and_not_shown() -> None:
+    with pytest.raises(OptionError, match=r"^--pseudonym_keys: expected where the secrets are") as caught:
+        config_of(pseudonym_keys=f"k1:{SECRET}")
+    assert SECRET not in str(caught.value)
+
+
+def test_other_pipelines_of_the_process_need_none_of_them() -> None:
+    assert PipelineOptions([]).get_all_options()["events_subscription"] is None
+
+
+class TestBeforeAnythingStarts:
+    def test_keys_that_are_not_here_stop_a_local_job(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("EVERMAIL_PSEUDONYM_KEYS", raising=False)
+        with pytest.raises(
+            OptionError, match="--pseudonym_keys: the environment variable EVERMAIL_PSEUDONYM_KEYS"
+        ):
+            main.assemble(["--runner=BundleBasedDirectRunner", *arguments()])
+
+    def test_keys_of_the_environment_are_found_without_an_option(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("EVERMAIL_PSEUDONYM_KEYS", f"k1:{SECRET}")
+        main.assemble(["--runner=BundleBasedDirectRunner", *arguments(store="sqlite:///x")])
+
+    def test_workers_on_dataflow_share_no_file(self) -> None:
+        with pytest.raises(OptionError, match="--store: workers on Dataflow share no file"):
+            main.assemble(["--runner=DataflowRunner", *arguments(store="sqlite:///x")])
+
+    @pytest.mark.parametrize("reference", [None, "env:KEYS", "file:/keys"])
+    def test_workers_on_dataflow_see_nothing_of_this_machine(
+        self, reference: str | None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("EVERMAIL_PSEUDONYM_KEYS", f"k1:{SECRET}")
+        with pytest.raises(OptionError, match="--pseudonym_keys: on Dataflow, give secret:projects/"):
+            main.assemble(["--runner=DataflowRunner", *arguments(pseudonym_keys=reference)])
+
+    def test_the_command_line_says_it_in_one_line(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(sys, "argv", ["pipeline.main", *arguments(store=None)])
+        with pytest.raises(SystemExit) as caught:
+            main.main()
+        assert caught.value.code == 2
+        assert capsys.readouterr().err.startswith("--store is required: firestore://PROJECT")
