@@ -20,8 +20,10 @@ from urllib.parse import quote, urlsplit
 from demo.stack import SENDER
 from evermail import clock
 
-POLL_S = 0.04
-POLLS_PER_S = 100
+POLL_S = 0.1
+"""The resolution of what is measured: an event counts as visible up to this much too late."""
+
+POLLS_PER_S = 60
 """All together: while a backlog keeps many events waiting, each is asked for less often."""
 
 GIVE_UP_S = 60.0
@@ -112,7 +114,7 @@ class FreshnessProbes:
             return True
 
     def _ask(self, connection: http.client.HTTPConnection, token: str) -> int | None:
-        """`as_of` of an answer in microseconds; 0 when nothing of the shopper is in it, None for no answer."""
+        """`as_of` of an answer, microseconds; 0 when nothing of the shopper is in it, None for no answer."""
         try:
             connection.request("GET", f"/?t={quote(token)}", headers={"AMP-Email-Sender": SENDER})
             response = connection.getresponse()

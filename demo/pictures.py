@@ -46,5 +46,5 @@ def _document(title: str, drawing: Drawing, wall: str, floor: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}"'
         f' width="{WIDTH}" height="{HEIGHT}" role="img"><title>{title}</title>'
-        f'{"".join(parts)}{drawing.body}</svg>'
+        f"{''.join(parts)}{drawing.body}</svg>"
     )
