@@ -29,6 +29,9 @@ TOUCHES = {
 """How strongly an event speaks for its items. A first guess, to be tuned on data; halves only, so that
 amounts stay whole numbers."""
 
+HALF_LIFE_US = 14 * clock.DAY
+"""A co-visit counts half after this time: writer and reader must use the same."""
+
 LOOK_BACK = 10
 """A touch is paired with this many previous distinct items, the d-th with weight 1/d."""
 

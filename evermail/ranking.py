@@ -7,8 +7,8 @@ from enum import StrEnum
 
 import msgspec
 
-from evermail import clock
 from evermail.documents import Neighbors, Profile, Trending
+from evermail.interest import HALF_LIFE_US
 
 CONTEXT = 10
 """How many of a shopper's last distinct items are asked for their neighbours."""
@@ -50,7 +50,7 @@ def context(profile: Profile) -> list[str]:
 
 
 def personal(
-    profile: Profile, rows: Mapping[str, Neighbors], *, now_us: int, half_life_us: int = 14 * clock.DAY
+    profile: Profile, rows: Mapping[str, Neighbors], *, now_us: int, half_life_us: int = HALF_LIFE_US
 ) -> list[Ranked]:
     """Items for one shopper, best first, from the neighbours of the last items and reminders of them.
 

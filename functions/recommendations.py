@@ -115,7 +115,9 @@ class _Recommendations:
     def _recommend(self, recipient: Recipient, slots: int, log: RequestLog) -> Answer:
         try:
             return self._recommender().recommend(recipient.shopper, slots=slots)
-        except NothingToShow:
+        except NothingToShow as nothing:
+            if nothing.__cause__ is not None:
+                log.add_exception(nothing.__cause__)
             raise Failure(503, "nothing_to_show", "there is nothing to recommend now") from None
         except StoreError as error:
             log.add_exception(error)

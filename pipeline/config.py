@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from evermail import __version__, clock
+from evermail.interest import HALF_LIFE_US
 from pipeline.backoff import Backoff
 from pipeline.keys import EnvKeys, KeySource
 
@@ -23,7 +24,7 @@ class JobConfig:
     profile_flush_us: int = clock.SECOND // 2
     neighbors_flush_us: int = 10 * clock.SECOND
     trending_window_us: int = clock.MINUTE
-    interest_half_life_us: int = 14 * clock.DAY
+    interest_half_life_us: int = HALF_LIFE_US
     trending_half_life_us: int = clock.DAY
     neighbors_kept: int = 50
     trending_kept: int = 100

@@ -168,12 +168,14 @@ def test_a_failure_behind_us_is_coded_json_and_tells_nothing(
         assert leak not in log
 
 
-def test_a_store_that_is_down_leaves_the_fallback_to_the_email() -> None:
+def test_a_store_that_is_down_leaves_the_fallback_to_the_email(capsys: pytest.CaptureFixture[str]) -> None:
     recommender = Recommender(fakes.DownStore(), clock=fakes.now)
     handler = create_recommendations(fakes.RECOMMENDATIONS, lambda: recommender, clock=fakes.now)
     response = endpoint("recommendations", lambda: handler)(get({"t": token()}))
     assert response.status_code == 503
     assert error_code(response) in ("nothing_to_show", "store_unavailable")
+    # An operator can tell a dead store from an empty shop.
+    assert "StoreUnavailable" in capsys.readouterr().out
 
 
 def test_a_store_that_cannot_be_opened_is_tried_again_at_the_next_request() -> None:
