@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evermail.documents import Document, Key, Suppression, Trending
+from evermail.documents import Document, Key, Neighbor, Neighbors, Suppression, Trending
 from evermail.stores import StoreError, StoreUnavailable
-from evermail.stores.cached import CachedReader
+from evermail.stores.cached import CAPACITY, CachedReader
 
 TTL = 100
 
@@ -120,6 +122,32 @@ def test_holds_no_more_than_its_capacity() -> None:
     read("bc")
     read("a")
     assert read.store.reads == ["abc", "a"]
+
+
+def test_by_default_it_fits_into_a_small_instance() -> None:
+    items = [f"{n}" for n in range(CAPACITY + 1)]
+    store = FakeStore(*map(trending, items))
+    reader = CachedReader(store, {"trending": TTL}, clock=lambda: 0)  # type: ignore[arg-type]
+    reader.get_many([key(item) for item in items])
+    reader.get_many([key(items[1])])
+    reader.get_many([key(items[0])])
+    assert store.reads[1:] == [items[0]]
+    assert CAPACITY * bytes_of_a_long_row() < 50e6
+
+
+def bytes_of_a_long_row() -> int:
+    """What a row of 50 neighbours takes in memory, as decoded from a store."""
+    neighbors = [Neighbor(f"item-{n:06d}", n * 0.37) for n in range(50)]
+    row = Neighbors(id="item", version=10**9, updated_at=10**15, as_of=10**15, total=1.5, neighbors=neighbors)
+    stored = msgspec.json.encode(row)
+    tracemalloc.start()
+    try:
+        held = msgspec.json.decode(stored, type=Neighbors)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held == row
+    return taken
 
 
 def test_hands_the_timeout_on() -> None:
