@@ -1,9 +1,9 @@
 """Fills a campaign template for one recipient.
 
 A template is a folder of `subject.txt`, `email.txt`, `amp.html` and `email.html` (Jinja2), with a
-`sample.json` that shows its context; partials shared by several are in `_partials/`. In the HTML
-parts a value is only ever text: markup in it is escaped, and so are its braces, because AMP clients
-and the merge languages of mail services would take `{{` for a tag of theirs.
+`sample.json` that shows its context; partials shared by several are in `_partials/`. A value is only
+ever text: in the HTML parts markup in it is escaped, and in every part its braces are kept from forming
+a tag, because AMP clients and the merge languages of mail services would take `{{` for one of theirs.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
 _ADJACENT_BRACES = re.compile("&#123;(?=&#123;)")
+_TAG_OPENING = re.compile(r"\{(?=[{%#]|\Z)")
+"""A brace that begins a tag, or may with whatever follows the value."""
+
+_WORD_JOINER = "\u2060"
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -143,8 +147,11 @@ def _reason(error: Exception) -> str:
 
 
 def _plain(value: object) -> object:
-    """A value in a text part: one line, so that it cannot pretend to be a line of the email's own."""
-    return _one_line(value) if isinstance(value, str) else value
+    """A value in a text part: one line, so that it cannot pretend to be a line of the email's own.
+
+    A word joiner (invisible) keeps its braces from beginning a tag: nothing can be escaped here.
+    """
+    return _TAG_OPENING.sub("{" + _WORD_JOINER, _one_line(value)) if isinstance(value, str) else value
 
 
 def _inert(value: object) -> object:

@@ -99,6 +99,37 @@ class TestWhatItSays:
         assert ">A word before" in changed(preheader="A word before").html
 
 
+class TestTagsOfMergeLanguages:
+    """Mail services fill in tags such as `{{name}}` after us: a recipient's name must not become one."""
+
+    TAGS = ("{{env.API_KEY}}", "{{{raw}}}", "{% include x %}", "{# note #}", "{{{{", "a{")
+
+    @pytest.mark.parametrize("text", TAGS)
+    def test_no_value_opens_one_in_subject_or_text(self, text: str) -> None:
+        named = msgspec.structs.replace(SAMPLE.recipient, first_name=text)
+        brand = msgspec.structs.replace(SAMPLE.brand, name=text)
+        items = [msgspec.structs.replace(item, title=text, reason=text) for item in SAMPLE.items]
+        parts = changed(recipient=named, brand=brand, items=items)
+        for part in (parts.subject, parts.text):
+            assert not re.search(r"\{[{%#]", part)
+            assert text in part.replace("\u2060", "")
+
+    def test_a_value_cannot_open_one_together_with_the_next(self, tmp_path: Path) -> None:
+        folder = tmp_path / "joined"
+        folder.mkdir()
+        for name in ("email.txt", "amp.html", "email.html"):
+            (folder / name).write_text("fine")
+        (folder / "subject.txt").write_text("{{ brand.name }}{{ recipient.first_name }}")
+        named = msgspec.structs.replace(SAMPLE.recipient, first_name="{x}}")
+        brand = msgspec.structs.replace(SAMPLE.brand, name="{")
+        context = msgspec.structs.replace(SAMPLE, recipient=named, brand=brand)
+        assert Renderer(tmp_path).render("joined", context).subject == "{\u2060{x}}"
+
+    def test_a_brace_on_its_own_is_left_alone(self) -> None:
+        named = msgspec.structs.replace(SAMPLE.recipient, first_name=":-{ }")
+        assert changed(recipient=named).subject.startswith(":-{ }, ")
+
+
 class TestForEveryReader:
     @pytest.mark.parametrize("part", ["amp", "html"])
     def test_the_language_is_declared_and_every_picture_described(self, part: str) -> None:
