@@ -9,8 +9,6 @@ recommendations
 collect
     EVERMAIL_EVENTS_TOPIC    `projects/PROJECT/topics/TOPIC`
     EVERMAIL_SHOP_ORIGINS    origins whose pages may send events, comma separated; by default none
-where a plain identifier comes in (none of the above)
-    EVERMAIL_PSEUDONYM_KEYS  `k1:secret,k2:secret`: the last one is current
 
 Surrounding white space is ignored, since secrets are often stored with a line break. An error names
 the variable and never its value.
@@ -22,7 +20,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from evermail.tokens import Pseudonymizer, TokenSigner
+from evermail.tokens import TokenSigner
 from functions.amp_cors import TrustedSenders
 
 MAX_SLOTS = 20
@@ -90,21 +88,6 @@ def load_collect(environ: Mapping[str, str]) -> CollectSettings:
                 )
             origins.add(origin.lower())
     return CollectSettings(topic=topic, origins=frozenset(origins))
-
-
-def load_pseudonymizer(environ: Mapping[str, str]) -> Pseudonymizer:
-    """Reads EVERMAIL_PSEUDONYM_KEYS. Raises `SettingsError`."""
-    keys: dict[str, str] = {}
-    for number, entry in enumerate(_list(environ, "EVERMAIL_PSEUDONYM_KEYS"), start=1):
-        key_id, _, secret = entry.partition(":")
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,16}", key_id) or len(secret.encode()) < 16:
-            raise SettingsError(
-                f"EVERMAIL_PSEUDONYM_KEYS: entry {number} is not ID:SECRET with a secret of 16 bytes or more"
-            )
-        if key_id in keys:
-            raise SettingsError(f"EVERMAIL_PSEUDONYM_KEYS: entry {number} repeats the id of another key")
-        keys[key_id] = secret
-    return Pseudonymizer(keys, current=list(keys)[-1])
 
 
 def parse_slots(text: str) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from functions import settings
-from functions.settings import SettingsError, load_collect, load_pseudonymizer, load_recommendations
+from functions.settings import SettingsError, load_collect, load_recommendations
 
 SECRET = "sixteen-bytes-or-more"
 GOOD = {
@@ -71,18 +71,3 @@ def test_a_topic_has_its_full_name(topic: str) -> None:
 def test_an_origin_is_a_scheme_and_a_host(origins: str) -> None:
     with pytest.raises(SettingsError, match="EVERMAIL_SHOP_ORIGINS"):
         load_collect(TOPIC | {"EVERMAIL_SHOP_ORIGINS": origins})
-
-
-def test_the_last_pseudonym_key_is_current() -> None:
-    read = load_pseudonymizer({"EVERMAIL_PSEUDONYM_KEYS": f"k1:{SECRET},k2:{SECRET}:with-colon"})
-    assert read.pseudonym("user", "crm-1").startswith("k2.")
-    assert read.pseudonym("user", "crm-1", key_id="k1").startswith("k1.")
-
-
-@pytest.mark.parametrize(
-    "keys", ["", "k1", "k1:short", f":{SECRET}", f"k1:{SECRET},k1:{SECRET}", f"k 1:{SECRET}"]
-)
-def test_pseudonym_keys_have_an_id_and_a_secret(keys: str) -> None:
-    with pytest.raises(SettingsError, match="EVERMAIL_PSEUDONYM_KEYS") as caught:
-        load_pseudonymizer({"EVERMAIL_PSEUDONYM_KEYS": keys})
-    assert SECRET not in str(caught.value)
