@@ -18,7 +18,7 @@ ROW_PRIOR = 5.0
 ROW_EXPONENT = 0.75
 REMINDER_GAIN = 0.6
 REMINDER_DECAY = 0.8
-"""Constants of `score`, set by hand on public click data; see docs of the evaluation for tuning."""
+"""Constants of `score`, a first guess on public click data, to be tuned."""
 
 
 class Why(StrEnum):

@@ -28,7 +28,7 @@ class Message:
     data: bytes
     event_id: str
     event_time: str
-    """RFC 3339: an attribute, so that the pipeline's clock runs on event time."""
+    """RFC 3339: an attribute, for people and tools that look at messages. The pipeline reads `data` alone."""
 
 
 class Publisher(Protocol):
