@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -136,26 +137,61 @@ def test_while_another_process_writes_reads_go_on_and_writes_are_transient(
     assert store.put_many([suppression(version=2)])[0].outcome == Outcome.WRITTEN
 
 
-def test_a_file_locked_for_good_is_unavailable_within_the_time_given(path: Path) -> None:
-    SqliteStore(path).close()
+@contextmanager
+def locked_for_good(path: Path) -> Iterator[None]:
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("PRAGMA locking_mode = EXCLUSIVE")
     other.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(StoreUnavailable, match="locked"):
-        SqliteStore(path, busy_timeout_s=0.05)
+    yield
+    assert other.in_transaction  # nobody was waited for
     other.close()
 
-    store = SqliteStore(path, busy_timeout_s=30)
+
+def test_a_file_locked_for_good_is_unavailable(path: Path) -> None:
+    SqliteStore(path).close()
+    with locked_for_good(path), pytest.raises(StoreUnavailable, match="locked"):
+        SqliteStore(path, busy_timeout_s=0.05)
+
+
+def test_a_file_locked_for_good_is_waited_for_as_long_as_the_caller_says(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[float] = []
+    connect = sqlite3.connect
+
+    def noting(*args: Any, timeout: float, **kwargs: Any) -> sqlite3.Connection:
+        opened.append(timeout)
+        return connect(*args, timeout=timeout, **kwargs)
+
+    store = SqliteStore(path, busy_timeout_s=10_000)
     store._idle.pop().close()  # so that the next call opens the file anew
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("PRAGMA locking_mode = EXCLUSIVE")
-    other.execute("BEGIN EXCLUSIVE")
-    started = time.monotonic()
-    with pytest.raises(StoreUnavailable, match="locked"):
-        store.get_many([KEY], timeout_s=0.05)
-    with pytest.raises(StoreUnavailable, match="locked"):
-        store.ping(timeout_s=0.05)
-    assert time.monotonic() - started < 4
+    with locked_for_good(path):
+        monkeypatch.setattr(sqlite3, "connect", noting)
+        with pytest.raises(StoreUnavailable, match="locked"):
+            store.get_many([KEY], timeout_s=0.05)
+        with pytest.raises(StoreUnavailable, match="locked"):
+            store.ping(timeout_s=0.06)
+        monkeypatch.undo()
+    assert opened == [0.05, 0.06]
+
+
+def test_an_open_connection_waits_for_locks_as_long_as_the_caller_says(path: Path) -> None:
+    store = SqliteStore(path, busy_timeout_s=30)
+
+    def waits_ms() -> int:
+        [connection] = store._idle
+        [milliseconds] = connection.execute("PRAGMA busy_timeout").fetchone()
+        return int(milliseconds)
+
+    store.get_many([KEY], timeout_s=0.05)
+    assert waits_ms() == 50
+    store.ping(timeout_s=0.25)
+    assert waits_ms() == 250
+    store.put_many([suppression()])
+    assert waits_ms() == 30_000
+    store.get_many([KEY], timeout_s=0)
+    assert waits_ms() == 0
+    store.close()
 
 
 # Failures of the disk
