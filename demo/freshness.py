@@ -10,9 +10,12 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
+import math
 import queue
 import threading
 import time
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote, urlsplit
@@ -40,9 +43,13 @@ class Watched:
 
 
 class FreshnessProbes:
-    """Watches events with a few threads. Use as a context manager."""
+    """Watches events with a few threads. Use as a context manager.
 
-    def __init__(self, recommendations_url: str) -> None:
+    `kept` is how many of the last measurements of each kind are kept; by default all, which suits a run that
+    ends.
+    """
+
+    def __init__(self, recommendations_url: str, *, kept: int | None = None) -> None:
         parts = urlsplit(recommendations_url)
         self._address = (parts.hostname or "", parts.port or 80)
         self._turns: queue.PriorityQueue[tuple[float, int, Watched]] = queue.PriorityQueue()
@@ -50,8 +57,8 @@ class FreshnessProbes:
         self._lock = threading.Lock()
         self._open = 0
         self._stopped = threading.Event()
-        self.freshness_ms: list[float] = []
-        self.answers_ms: list[float] = []
+        self._freshness_ms: deque[float] = deque(maxlen=kept)
+        self._answers_ms: deque[float] = deque(maxlen=kept)
         self.unseen = 0
         """Events that were not in the answer after `GIVE_UP_S`."""
         self.failures = 0
@@ -73,6 +80,18 @@ class FreshnessProbes:
         """How many events are still being watched for."""
         with self._lock:
             return self._open
+
+    @property
+    def freshness_ms(self) -> list[float]:
+        """From publishing an event to the answer that is based on it, oldest first."""
+        with self._lock:
+            return list(self._freshness_ms)
+
+    @property
+    def answers_ms(self) -> list[float]:
+        """How long answers took, oldest first."""
+        with self._lock:
+            return list(self._answers_ms)
 
     def watch(self, watched: Watched) -> None:
         """Watches an event from now on. Returns at once."""
@@ -103,9 +122,9 @@ class FreshnessProbes:
             if as_of is None:
                 self.failures += 1
             else:
-                self.answers_ms.append(answered_ms)
+                self._answers_ms.append(answered_ms)
             if as_of is not None and as_of >= watched.event_time:
-                self.freshness_ms.append(age_ms)
+                self._freshness_ms.append(age_ms)
             elif age_ms > GIVE_UP_S * 1000:
                 self.unseen += 1
             else:
@@ -128,9 +147,12 @@ class FreshnessProbes:
         return clock.from_datetime(datetime.fromisoformat(as_of)) if as_of else 0
 
 
-def percentile(values: list[float], share: float) -> float | None:
-    """The nearest-rank percentile, `share` from 0 to 1; None of nothing."""
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """The nearest-rank percentile, `share` from 0 to 1: the least value that so many do not exceed.
+
+    None of nothing.
+    """
     if not values:
         return None
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    rank = math.ceil(round(share * len(values), 9))  # 0.55 * 20 is a little more than 11
+    return sorted(values)[max(0, rank - 1)]

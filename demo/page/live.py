@@ -46,7 +46,7 @@ class Live:
         self._stack, self._shop_url = stack, shop_url
         self._products = {product.id: product for product in range_}
         self._functions = Functions(stack.recommendations_url, stack.collect_url)
-        self._probes = FreshnessProbes(stack.recommendations_url)
+        self._probes = FreshnessProbes(stack.recommendations_url, kept=RECENT)
         self._traffic = Traffic(range_, stack.publisher, self._watch, rate=rate, rng=rng)
         self._lock = threading.Lock()
         self._mailboxes: OrderedDict[str, Mailbox] = OrderedDict()
@@ -113,7 +113,7 @@ class Live:
     def pipeline(self) -> dict[str, Any]:
         """What was published, what became of it, and how long events take into an answer (milliseconds)."""
         found = conservation.accounts(self._stack.counters.snapshot())
-        fresh = self._probes.freshness_ms[-RECENT:]
+        fresh = self._probes.freshness_ms
         with self._lock:
             published = self._sent + self._traffic.published
         return {
