@@ -1,7 +1,5 @@
 """Freshness and speed of the whole product on this machine, as `evermail demo --headless` measures them.
 
-    python -m bench.bench_demo [--events 9000] [--backend embedded|emulator]
-
 Runs twice: at 300 events a second, for the freshness of a machine that keeps up, and with everything
 published as fast as it goes, for the speed it sustains. Prints figures and judges nothing.
 """
@@ -21,10 +19,18 @@ RATES = (300.0, 2000.0)
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m bench.bench_demo",
+        description=__doc__,
+        epilog="example: python -m bench.bench_demo --events 9000 --backend embedded",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--events", type=int, default=9_000, help="events in each run")
-    parser.add_argument("--backend", choices=[name.value for name in BackendName], default="embedded")
+    parser.add_argument("--events", type=int, default=9_000, help="events in each run (default 9000)")
+    parser.add_argument(
+        "--backend",
+        choices=[name.value for name in BackendName],
+        default="embedded",
+        help="what stands in for Google Cloud (default embedded)",
+    )
     given = parser.parse_args()
     print(f"{'published at':>14} {'taken in at':>14} {'freshness p50':>14} {'p95':>10} {'p99':>10}")
     for rate in RATES:

@@ -46,6 +46,7 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
+        prog="python -m bench.bench_pubsub",
         description=__doc__,
         epilog="example: python -m bench.bench_pubsub --messages 20000 --rate 1000",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -1,7 +1,4 @@
-"""How fast the stores write documents and answer an opened email.
-
-example: python bench/bench_stores.py --documents 2000 --batch 100
-"""
+"""How fast the stores write documents and answer an opened email."""
 
 from __future__ import annotations
 
@@ -135,8 +132,11 @@ def _product(n: int) -> Document:
 
 
 def _options() -> argparse.Namespace:
-    description, example = (__doc__ or "").split("example: ")
-    parser = argparse.ArgumentParser(description=description, epilog=f"example: {example}")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.bench_stores",
+        description=__doc__,
+        epilog="example: python -m bench.bench_stores --documents 2000 --batch 100",
+    )
     parser.add_argument("--documents", type=int, default=2_000, help="how many are written (default 2000)")
     parser.add_argument("--batch", type=int, default=100, help="documents in one call (default 100)")
     parser.add_argument("--reads", type=int, default=500, help="reads of each kind (default 500)")

@@ -18,6 +18,7 @@ GROUP = "evermail.commands"
 app = typer.Typer(
     name="evermail",
     help="Keeps an email alive: a shop's events in, live recommendations in the opened email out.",
+    epilog="Example: evermail demo --headless",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -1,7 +1,5 @@
 """Takes the pictures of the README: starts the demo, shops like a person, and photographs the page.
 
-    python -m demo.page.photograph [--out docs/images]
-
 Needs Chromium on the path and Playwright (both come with `make install-dev` and Debian's `chromium`).
 """
 
@@ -50,9 +48,14 @@ def photograph(chromium: str, out: Path) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m demo.page.photograph",
+        description=__doc__,
+        epilog="example: python -m demo.page.photograph --out docs/images",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--out", type=Path, default=Path("docs/images"), help="folder for the pictures")
+    parser.add_argument(
+        "--out", type=Path, default=Path("docs/images"), help="folder for the pictures (default docs/images)"
+    )
     given = parser.parse_args()
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:

@@ -1,7 +1,4 @@
-"""Runs the demo with its page until it is told to stop.
-
-python -m demo.page.serve [--port 8080] [--backend embedded|emulator] [--rate EVENTS_PER_S]
-"""
+"""Runs the demo with its page until it is told to stop."""
 
 from __future__ import annotations
 
@@ -115,12 +112,22 @@ class _Quiet(WSGIRequestHandler):
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m demo.page.serve", description="The demo with its page.")
-    parser.add_argument("--port", type=int, default=PORT)
-    parser.add_argument(
-        "--backend", type=BackendName, choices=list(BackendName), default=BackendName.EMBEDDED
+    parser = argparse.ArgumentParser(
+        prog="python -m demo.page.serve",
+        description=__doc__,
+        epilog="example: python -m demo.page.serve --port 8081 --rate 20",
     )
-    parser.add_argument("--rate", type=float, default=RATE, help="simulated events a second")
+    parser.add_argument("--port", type=int, default=PORT, help=f"port of the page (default {PORT})")
+    parser.add_argument(
+        "--backend",
+        type=BackendName,
+        choices=list(BackendName),
+        default=BackendName.EMBEDDED,
+        help="what stands in for Google Cloud: embedded (default), or Google's own emulators",
+    )
+    parser.add_argument(
+        "--rate", type=float, default=RATE, help=f"simulated events a second (default {RATE:g})"
+    )
     given = parser.parse_args(arguments)
     try:
         serve(given.backend, given.port, rate=given.rate)

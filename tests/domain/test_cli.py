@@ -65,6 +65,7 @@ def test_help_lists_the_commands_that_are_there(run: Callable[..., tuple[int, st
     assert code == 0
     assert "greet" in out
     assert "Greets somebody." in out
+    assert "Example: evermail " in out
     assert "replay" not in out
 
 
