@@ -55,7 +55,9 @@ def run(
     timing = timing or stack.Timing()
     with tempfile.TemporaryDirectory(prefix="evermail-demo-") as temporary:
         progress("starting", 0, len(schedule))
-        with stack.running(backend, range_, workdir or Path(temporary), timing=timing) as running:
+        with stack.running(
+            backend, range_, workdir or Path(temporary), timing=timing, keep_dead_letters=True
+        ) as running:
             return _drive(running, schedule, progress)
 
 

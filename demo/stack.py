@@ -113,8 +113,13 @@ def running(
     *,
     timing: Timing | None = None,
     shop_origins: str = "",
+    keep_dead_letters: bool = False,
 ) -> Iterator[Stack]:
-    """Starts everything with the products of a shop in an empty store; ends it all on the way out."""
+    """Starts everything with the products of a shop in an empty store; ends it all on the way out.
+
+    With `keep_dead_letters` they wait at `DEAD_LETTER_SUBSCRIPTION` for the caller to read them. Otherwise
+    their topic drops them: what nobody reads would one day fill the broker, which then holds up the job.
+    """
     timing = timing or Timing()
     with ExitStack() as exits:
         backend = exits.enter_context(backends.running(backend_name, workdir))
@@ -124,7 +129,7 @@ def running(
         publisher, subscriber = pubsub_v1.PublisherClient(), pubsub_v1.SubscriberClient()
         exits.callback(publisher.stop)
         exits.callback(subscriber.close)
-        _create_topics(publisher, subscriber)
+        _create_topics(publisher, subscriber, keep_dead_letters=keep_dead_letters)
         token_key, pseudonym_key = secrets.token_urlsafe(32), "evermail-demo-pseudonyms-not-a-secret"
         counters = Counters()
         job = exits.enter_context(_job(backend, timing, f"k1:{pseudonym_key}", counters, workdir))
@@ -206,9 +211,15 @@ def _function(target: str, environment: dict[str, str], workdir: Path) -> Iterat
         yield child, port
 
 
-def _create_topics(publisher: pubsub_v1.PublisherClient, subscriber: pubsub_v1.SubscriberClient) -> None:
-    for topic, subscription in ((EVENTS, JOB_SUBSCRIPTION), (DEAD_LETTERS, DEAD_LETTER_SUBSCRIPTION)):
+def _create_topics(
+    publisher: pubsub_v1.PublisherClient, subscriber: pubsub_v1.SubscriberClient, *, keep_dead_letters: bool
+) -> None:
+    subscriptions = {JOB_SUBSCRIPTION: EVENTS}
+    if keep_dead_letters:
+        subscriptions[DEAD_LETTER_SUBSCRIPTION] = DEAD_LETTERS
+    for topic in (EVENTS, DEAD_LETTERS):
         publisher.create_topic(name=topic)
+    for subscription, topic in subscriptions.items():
         subscriber.create_subscription(name=subscription, topic=topic, ack_deadline_seconds=60)
 
 
