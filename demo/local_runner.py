@@ -18,9 +18,11 @@ process is killed.
 
 from __future__ import annotations
 
+import itertools
 import time
 import warnings
 from copy import deepcopy
+from heapq import heappop, heappush
 from typing import Any
 
 from apache_beam.metrics.execution import MetricsContainer
@@ -28,13 +30,15 @@ from apache_beam.runners.direct import executor, transform_evaluator, watermark_
 from apache_beam.runners.direct.evaluation_context import EvaluationContext
 from apache_beam.runners.direct.util import TimerFiring
 from apache_beam.transforms import DoFn, userstate
-from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.trigger import InMemoryUnmergedState
 from apache_beam.utils.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP, Timestamp
 
 PULL_MESSAGES = 200
 IDLE_S = 0.02
 """The pause after an empty pull: bounds both the delay of the next event and the cost of waiting."""
+
+
+HALF_AN_HOUR_US = 30 * 60 * 1_000_000
 
 
 def patch() -> None:
@@ -132,65 +136,73 @@ def _copy_timers_flat() -> None:
 
 def _look_for_timers_only_where_due() -> None:
     stock_initialize = EvaluationContext._initialize_keyed_states
-    stock_set = InMemoryUnmergedState.set_timer
-    stock_get = InMemoryUnmergedState.get_timers
-
-    def set_timer(
-        self: Any, window: Any, name: Any, time_domain: Any, timestamp: Any, dynamic_timer_tag: str = ""
-    ) -> None:
-        stock_set(self, window, name, time_domain, timestamp, dynamic_timer_tag)
-        self.earliest_us = min(self.earliest_us, timestamp.micros)
-
-    def get_timers(
-        self: Any, clear: bool = False, watermark: Any = MAX_TIMESTAMP, processing_time: Any = None
-    ) -> Any:
-        result = stock_get(self, clear, watermark, processing_time)
-        self.earliest_us = min(
-            (timestamp.micros for timers in self.timers.values() for timestamp in timers.values()),
-            default=MAX_TIMESTAMP.micros,
-        )
-        return result
 
     def extract_transform_timers(self: Any) -> tuple[list[TimerFiring], bool]:
         with self._lock:
-            firings, has_realtime_timer = [], False
+            firings = []
             now = self._clock.time()
             horizon_us = max(self._input_watermark.micros, Timestamp.of(now).micros)
-            for encoded_key, state in list(self._keyed_states.armed.items()):
-                if state.earliest_us > horizon_us:
-                    has_realtime_timer = has_realtime_timer or _has_realtime(state)
-                    continue
-                expired, realtime = state.get_timers(watermark=self._input_watermark, processing_time=now)
-                has_realtime_timer = has_realtime_timer or realtime
+            for encoded_key, state in self._keyed_states.pop_due(horizon_us):
+                expired, _ = state.get_timers(watermark=self._input_watermark, processing_time=now)
                 for window, (name, domain, timestamp, tag) in expired:
                     firings.append(TimerFiring(encoded_key, window, name, domain, timestamp, tag))
+                if not expired:  # due by one of the two clocks, but set on the other
+                    self._keyed_states.watch(encoded_key, state)
             self._fired_timers.update(firings)
-            return firings, has_realtime_timer
+            return firings, bool(self._keyed_states.armed)
 
     def initialize_keyed_states(self: Any, *arguments: Any) -> dict[Any, _KeyedStates]:
         return {step: _KeyedStates() for step in stock_initialize(self, *arguments)}
 
-    InMemoryUnmergedState.earliest_us = MIN_TIMESTAMP.micros  # unknown, as in a fresh copy: look
-    InMemoryUnmergedState.set_timer = set_timer
-    InMemoryUnmergedState.get_timers = get_timers
     EvaluationContext._initialize_keyed_states = initialize_keyed_states
     watermark_manager._TransformWatermarks.extract_transform_timers = extract_transform_timers
 
 
 class _KeyedStates(dict[Any, Any]):
-    """The states of a step's keys, and which have a timer set. A bundle's states are put back whole."""
+    """The states of a step's keys, and which have a timer set. A bundle's states are put back whole.
+
+    Timers that are due within the next half hour wait in a heap; from time to time it is made anew
+    from all that are set.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.armed: dict[Any, Any] = {}
+        self._due: list[tuple[int, int, Any]] = []
+        self._complete_until_us = MIN_TIMESTAMP.micros
+        self._numbers = itertools.count()
 
     def __setitem__(self, key: Any, state: Any) -> None:
         super().__setitem__(key, state)
         if state.timers:
             self.armed[key] = state
+            self.watch(key, state)
         else:
             self.armed.pop(key, None)
 
+    def watch(self, key: Any, state: Any) -> None:
+        """Has `pop_due` give this state when its earliest timer may be due."""
+        earliest_us = _earliest_timer_us(state)
+        if earliest_us <= self._complete_until_us:
+            heappush(self._due, (earliest_us, next(self._numbers), key))
 
-def _has_realtime(state: Any) -> bool:
-    return any(domain == TimeDomain.REAL_TIME for timers in state.timers.values() for _, domain, _ in timers)
+    def pop_due(self, horizon_us: int) -> list[tuple[Any, Any]]:
+        """Keys and states with a timer up to the horizon, each once until it is put back or watched again."""
+        if horizon_us > self._complete_until_us:
+            self._complete_until_us = horizon_us + HALF_AN_HOUR_US
+            self._due = []
+            for key, state in self.armed.items():
+                self.watch(key, state)
+        found: dict[Any, Any] = {}
+        while self._due and self._due[0][0] <= horizon_us:
+            _, _, key = heappop(self._due)
+            state = self.armed.get(key)
+            if state is not None and _earliest_timer_us(state) <= horizon_us:
+                found[key] = state
+        return list(found.items())
+
+
+def _earliest_timer_us(state: Any) -> int:
+    times = (timestamp.micros for timers in state.timers.values() for timestamp in timers.values())
+    earliest: int = min(times, default=MAX_TIMESTAMP.micros)
+    return earliest

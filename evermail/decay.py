@@ -52,12 +52,13 @@ class _Stored(msgspec.Struct, array_like=True):
     touched: int
     keys: list[str]
     weights: bytes
+    half_life_us: int
 
 
 class DecayedRow:
     """Decayed weights by key, bounded to the heaviest `capacity`.
 
-    `half_life_us` must be the same through the life of a row. `as_of` is the moment that weights
+    `as_of` is the moment that weights
     are expressed at when read; `touch` moves it forward.
     """
 
@@ -123,10 +124,13 @@ class DecayedRow:
         packed = b"".join(
             weight.to_bytes(_WIDTH_BYTES, "little", signed=True) for weight in self._weights.values()
         )
-        return msgspec.msgpack.encode(_Stored(self._epoch, self._touched, list(self._weights), packed))
+        return msgspec.msgpack.encode(
+            _Stored(self._epoch, self._touched, list(self._weights), packed, self.half_life_us)
+        )
 
     @classmethod
     def from_bytes(cls, data: bytes, half_life_us: int, capacity: int) -> DecayedRow:
+        """The row of `to_bytes`, even if it was kept with another half-life."""
         stored = _STORED_DECODER.decode(data)
         row = cls(half_life_us, capacity)
         row._epoch, row._touched = stored.epoch, stored.touched
@@ -135,7 +139,17 @@ class DecayedRow:
             key: int.from_bytes(packed[at * width : (at + 1) * width], "little", signed=True)
             for at, key in enumerate(stored.keys)
         }
+        if stored.half_life_us != half_life_us:
+            row._convert(stored.half_life_us)
         return row
+
+    def _convert(self, old_half_life_us: int) -> None:
+        """Goes on with another half-life: weights keep what they were worth at the old landmark."""
+        landmark_us = self._epoch * old_half_life_us
+        self._epoch, mantissa = _growth(landmark_us, self.half_life_us)
+        self._weights = {
+            key: _shifted(weight * mantissa, _FRACTION_BITS) for key, weight in self._weights.items()
+        }
 
     def _scale(self) -> tuple[int, int]:
         """(bits, divisor): a weight shifted left by the bits and divided is in units of one as of `as_of`."""

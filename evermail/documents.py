@@ -2,7 +2,7 @@
 
 Every document has a `version` that only grows; a store keeps the highest one it has seen, so
 a replayed or delayed write changes nothing. Times are microseconds since the epoch.
-`expire_at` is set on everything personal: Firestore's TTL policy deletes what is past it.
+`expire_at` is set on everything that events make: Firestore's TTL policy deletes what is past it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 import msgspec
+
+from evermail import clock
+
+SHARED_RETENTION_US = 180 * clock.DAY
+"""Rows of neighbours and trending lists that nobody has changed for this long expire: anybody who sends an
+event with a new item or category makes one."""
 
 
 class Key(msgspec.Struct, frozen=True, order=True):

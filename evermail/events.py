@@ -83,8 +83,8 @@ class Code(StrEnum):
     MISSING_ITEMS = "missing_items"
     ID_COLLISION = "id_collision"
     LATE = "late"
+    IDS_FORGOTTEN = "ids_forgotten"
     STORE_REFUSED = "store_refused"
-    STORE_UNAVAILABLE = "store_unavailable"
     INTERNAL_ERROR = "internal_error"
 
 

@@ -39,7 +39,13 @@ BACKWARD = 0.5
 """Weight of "seen before" against "seen after"."""
 
 MAX_HISTORY = 64
-MAX_IDS = 512
+MAX_LINES = 10
+"""Lines of one event that become touches. A page or an order of hundreds of lines says little about each, and
+would push everything else out of the history."""
+
+MAX_IDS = 1024
+"""Event ids remembered for each shopper. 18 bytes each: what a very busy one costs."""
+
 MAX_CART = 50
 MAX_CART_CHANGES = 16
 MAX_PURCHASED = 200
@@ -59,7 +65,7 @@ class Touch(msgspec.Struct, array_like=True, frozen=True, order=True):
     event_hash: int
     line: int
     item_id: str
-    event: EventName
+    event: str
 
 
 class CartLine(msgspec.Struct, array_like=True):
@@ -83,6 +89,7 @@ class Verdict(Enum):
     DUPLICATE = "duplicate"
     COLLISION = "id_collision"
     LATE = "late"
+    FORGOTTEN = "ids_forgotten"
 
 
 class RowUpdate(msgspec.Struct, array_like=True, frozen=True):
@@ -99,8 +106,8 @@ class RowUpdate(msgspec.Struct, array_like=True, frozen=True):
 class ShopperState(msgspec.Struct, array_like=True):
     """The memory of one shopper, bounded in every part.
 
-    `seen_ids` maps the hash of an event id to its event time in seconds and 32 bits of its content's
-    hash. Ids older than `id_horizon` have been forgotten: whether such an event is new cannot be known.
+    `seen_ids` maps the hash of an event id to its time in seconds and 32 bits of its content's hash. Ids up
+    to `id_horizon` (time in seconds, hash) have been forgotten: whether such an event is new cannot be known.
     Touches up to `history_horizon` have been: what comes from before it still counts as an event, and in
     cart and purchases, but pairs with nothing, since its neighbours in time are not known any more.
     """
@@ -108,15 +115,18 @@ class ShopperState(msgspec.Struct, array_like=True):
     events: int = 0
     as_of: int = 0
     version: int = 0
-    id_horizon: int = 0
+    id_horizon: tuple[int, int] = (0, 0)
     seen_ids: dict[int, int] = {}
     touches: list[Touch] = []
     cart: dict[str, CartLine] = {}
     purchased: dict[str, int] = {}
     history_horizon: int = 0
 
-    def apply(self, event: Event, *, oldest_us: int) -> tuple[Verdict, list[tuple[str, RowUpdate]]]:
-        """Takes one event in, unless it is a duplicate, a collision or older than `oldest_us`.
+    def apply(
+        self, event: Event, *, oldest_us: int, now_us: int
+    ) -> tuple[Verdict, list[tuple[str, RowUpdate]]]:
+        """Takes one event in, unless it is a duplicate, a collision, older than `oldest_us`, or of a time
+        whose ids have been forgotten.
 
         Returns the verdict and the changes it makes to rows of neighbours, at most one record
         for each row and event time.
@@ -132,15 +142,19 @@ class ShopperState(msgspec.Struct, array_like=True):
             apart_us = abs((known >> 32) - event.event_time // clock.SECOND) * clock.SECOND
             same = known & _FINGERPRINT_MASK == fingerprint and apart_us <= MAX_RETRY_US
             return (Verdict.DUPLICATE if same else Verdict.COLLISION), []
-        if event.event_time < max(oldest_us, self.id_horizon):
+        if event.event_time < oldest_us:
             return Verdict.LATE, []
-        self._remember_id(event_hash, fingerprint, event.event_time, oldest_us)
+        # A clock that is ahead must not make us forget what happens now.
+        second = min(event.event_time, now_us) // clock.SECOND
+        if (second, event_hash) <= self.id_horizon:
+            return Verdict.FORGOTTEN, []
+        self._remember_id(event_hash, fingerprint, second, oldest_us // clock.SECOND)
         self.events += 1
         self.as_of = max(self.as_of, event.event_time)
         changes = _Changes()
         if event.event_name in TOUCHES:
-            for line, item in enumerate(event.items):
-                touch = Touch(event.event_time, event_hash, line, item.item_id, event.event_name)
+            for line, item in enumerate(event.items[:MAX_LINES]):
+                touch = Touch(event.event_time, event_hash, line, item.item_id, event.event_name.value)
                 self._insert(touch, changes)
         self._change_cart(event, event_hash)
         return Verdict.ACCEPTED, changes.records()
@@ -157,7 +171,7 @@ class ShopperState(msgspec.Struct, array_like=True):
             as_of=self.as_of,
             events=self.events,
             history=[
-                Seen(touch.item_id, touch.event_time, touch.event.value)
+                Seen(touch.item_id, touch.event_time, touch.event)
                 for touch in reversed(self.touches[-PROFILE_HISTORY:])
             ],
             cart=dict(sorted(quantities.items())),
@@ -171,21 +185,19 @@ class ShopperState(msgspec.Struct, array_like=True):
     def from_bytes(cls, data: bytes) -> ShopperState:
         return _STATE_DECODER.decode(data)
 
-    def _remember_id(self, event_hash: int, fingerprint: int, event_time: int, oldest_us: int) -> None:
-        self.seen_ids[event_hash] = event_time // clock.SECOND << 32 | fingerprint
+    def _remember_id(self, event_hash: int, fingerprint: int, second: int, oldest_second: int) -> None:
+        self.seen_ids[event_hash] = second << 32 | fingerprint
         if len(self.seen_ids) <= MAX_IDS:
             return
-        # What is older than the oldest acceptable event is not needed; beyond that, forget a quarter at once.
-        oldest_kept = oldest_us // clock.SECOND << 32
-        kept = {key: value for key, value in self.seen_ids.items() if value >= oldest_kept}
-        if len(kept) > MAX_IDS * 3 // 4:
-            newest = sorted(kept.items(), key=lambda entry: entry[1])
-            cut = len(newest) - MAX_IDS * 3 // 4
-            self.id_horizon = ((newest[cut - 1][1] >> 32) + 1) * clock.SECOND
-            kept = {
-                key: value for key, value in newest[cut:] if (value >> 32) * clock.SECOND >= self.id_horizon
-            }
-        self.seen_ids = kept
+        # What is too old to be accepted is not needed; beyond that, a quarter is forgotten at once.
+        kept = [entry for entry in self.seen_ids.items() if entry[1] >> 32 >= oldest_second]
+        excess = len(kept) - MAX_IDS * 3 // 4
+        if excess > 0:
+            kept.sort(key=lambda entry: (entry[1] >> 32, entry[0]))
+            last_hash, last_value = kept[excess - 1]
+            self.id_horizon = (last_value >> 32, last_hash)
+            kept = kept[excess:]
+        self.seen_ids = dict(kept)
 
     def _insert(self, touch: Touch, changes: _Changes) -> None:
         touches = self.touches
@@ -289,7 +301,7 @@ def _amounts(weight: float) -> list[tuple[int, int]]:
     ]
 
 
-_AMOUNTS = {name: _amounts(weight) for name, weight in TOUCHES.items()}
+_AMOUNTS = {name.value: _amounts(weight) for name, weight in TOUCHES.items()}
 
 
 def _look_back(touches: list[Touch], index: int) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from evermail.events import Event
-from evermail.interest import TOUCHES
+from evermail.interest import MAX_LINES, TOUCHES
 
 GLOBAL = "global"
 
@@ -26,7 +26,7 @@ def scopes(event: Event) -> Iterator[tuple[str, str, float]]:
     weight = TOUCHES.get(event.event_name)
     if weight is None:
         return
-    for item in event.items:
+    for item in event.items[:MAX_LINES]:
         yield GLOBAL, item.item_id, weight
         if item.item_category:
             yield category_scope(item.item_category), item.item_id, weight

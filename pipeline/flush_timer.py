@@ -8,19 +8,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from apache_beam.coders import BooleanCoder
+from apache_beam.coders import VarIntCoder
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 from apache_beam.utils.timestamp import Timestamp
 
 from evermail import clock
 
-FLUSH_DUE = ReadModifyWriteStateSpec("flush_due", BooleanCoder())
+FLUSH_DUE = ReadModifyWriteStateSpec("flush_due", VarIntCoder())
+"""When the timer that is set will fire, in microseconds of the timers' clock; nothing when none is set."""
+
+OVERDUE_US = 10 * clock.MINUTE
+"""A timer that has not fired this long after its time is taken for lost, and set again."""
 
 
 def schedule(due: Any, timer: Any, timer_clock: clock.Clock, interval_us: int) -> bool:
-    """Sets the timer unless it is set already. Returns whether it was."""
-    if due.read():
+    """Sets the timer unless it is set already. Returns whether a flush has newly become due."""
+    now_us, due_us = timer_clock(), due.read()
+    if due_us is not None and now_us < due_us + OVERDUE_US:
         return False
-    timer.set(Timestamp(micros=timer_clock() + interval_us))
-    due.write(True)
-    return True
+    timer.set(Timestamp(micros=now_us + interval_us))
+    due.write(now_us + interval_us)
+    return due_us is None

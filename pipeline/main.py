@@ -15,6 +15,9 @@ from pipeline.job import Sinks, build
 from pipeline.keys import KeysUnavailable, SecretKeys
 from pipeline.options import EvermailOptions, OptionError
 
+_DATAFLOW = ("dataflow", "dataflowrunner")
+"""What Beam takes for Dataflow, in any case of letters."""
+
 
 def assemble(arguments: Sequence[str]) -> beam.Pipeline:
     """The job that command-line arguments describe, on the runner they name, ready to run.
@@ -24,7 +27,7 @@ def assemble(arguments: Sequence[str]) -> beam.Pipeline:
     options = PipelineOptions(list(arguments), streaming=True)
     ours = options.view_as(EvermailOptions)
     config = ours.job_config()
-    on_dataflow = "Dataflow" in (options.view_as(StandardOptions).runner or "")
+    on_dataflow = (options.view_as(StandardOptions).runner or "").lower() in _DATAFLOW
     if on_dataflow:
         _check_reach_of_workers(config, options)
     else:

@@ -8,7 +8,7 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 
 from evermail.decay import DecayedRow
-from evermail.documents import Document, Neighbor, Neighbors
+from evermail.documents import SHARED_RETENTION_US, Document, Neighbor, Neighbors
 from evermail.interest import RowUpdate
 from pipeline import names
 from pipeline.config import JobConfig
@@ -52,6 +52,7 @@ class NeighborsFn(RowsFn):
             id=key,
             version=version,
             updated_at=now_us,
+            expire_at=now_us + SHARED_RETENTION_US,
             as_of=row.as_of,
             total=row.total(),
             neighbors=[Neighbor(item_id, weight) for item_id, weight in row.top(self._config.neighbors_kept)],

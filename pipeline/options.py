@@ -77,7 +77,8 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
             "--store_retry_s",
             type=float,
             default=300,
-            help="How long, in seconds, a write that the store cannot take now is tried again.",
+            help="How long, in seconds, a write that the store cannot take now is tried again before the "
+            "bundle fails and the runner tries again: Dataflow without end, the local runner four times.",
         )
 
     def job_config(self) -> JobConfig:

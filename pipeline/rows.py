@@ -22,9 +22,10 @@ from apache_beam.transforms.userstate import (
     TimerSpec,
     on_timer,
 )
+from apache_beam.utils.timestamp import Timestamp
 
 from evermail.decay import DecayedRow
-from evermail.documents import Document
+from evermail.documents import SHARED_RETENTION_US, Document
 from pipeline import flush_timer, names
 from pipeline.coders import MsgpackCoder
 from pipeline.config import JobConfig
@@ -38,6 +39,7 @@ class RowsFn(beam.DoFn):  # type: ignore[misc]
     VERSION = ReadModifyWriteStateSpec("version", VarIntCoder())
     DUE = flush_timer.FLUSH_DUE
     FLUSH = TimerSpec("flush", TimeDomain.REAL_TIME)
+    EXPIRY = TimerSpec("expiry", TimeDomain.REAL_TIME)
 
     def __init__(self, config: JobConfig, *, half_life_us: int, capacity: int, flush_us: int) -> None:
         self._config = config
@@ -76,22 +78,38 @@ class RowsFn(beam.DoFn):  # type: ignore[misc]
         stored: Any = beam.DoFn.StateParam(ROW),
         written_version: Any = beam.DoFn.StateParam(VERSION),
         due: Any = beam.DoFn.StateParam(DUE),
+        expiry: Any = beam.DoFn.TimerParam(EXPIRY),
     ) -> Iterator[Document]:
-        if not due.read():
+        if due.read() is None:
             return  # a second firing of the same timer
         now_us = self._config.wall_clock()
-        version = max((written_version.read() or 0) + 1, now_us)
-        written_version.write(version)
+        last_version = written_version.read()
         due.clear()
         row = self._read(stored)
         for change in changes.read():
             self.take(row, change)
         changes.clear()
         stored.write(row.to_bytes())
+        expiry.set(Timestamp(micros=self._config.timer_clock() + SHARED_RETENTION_US))
         self._flushes_done.inc()
-        if len(row):
+        if len(row) or last_version is not None:
+            version = max((last_version or 0) + 1, now_us)
+            written_version.write(version)
             self._documents.inc()
             yield self.document(key, row, version, now_us)
+
+    @on_timer(EXPIRY)  # type: ignore[untyped-decorator]
+    def forget(
+        self,
+        stored: Any = beam.DoFn.StateParam(ROW),
+        written_version: Any = beam.DoFn.StateParam(VERSION),
+        due: Any = beam.DoFn.StateParam(DUE),
+    ) -> None:
+        """Nothing has come for this key in ages: its state goes, as its document does. Flushes put it off."""
+        if due.read() is not None:
+            return  # a change came at the last moment: its flush will put it off
+        stored.clear()
+        written_version.clear()
 
     def _read(self, stored: Any) -> DecayedRow:
         data = stored.read()

@@ -15,10 +15,11 @@ from apache_beam.metrics import Metrics
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.typehints import typehints
+from apache_beam.utils.timestamp import Timestamp
 
 from evermail.documents import Document
 from evermail.events import Code, Event, Rejected, to_json
-from evermail.interest import RowUpdate, ShopperState, Verdict
+from evermail.interest import MAX_IDS, PROFILE_RETENTION_US, RowUpdate, ShopperState, Verdict
 from pipeline import flush_timer, names
 from pipeline.config import JobConfig
 from pipeline.decode import count_rejected
@@ -36,8 +37,8 @@ class Shopped(NamedTuple):
 class Shoppers(beam.PTransform):  # type: ignore[misc]
     """Event -> profiles, accepted events, changes to rows of neighbours, and refused events.
 
-    Late events and collisions of ids are refused: they leave as `Rejected`, whole, so that they
-    can be looked at and replayed.
+    Late events, collisions of ids and events of a time whose ids are forgotten are refused: they leave as
+    `Rejected`, as they are here, with pseudonyms for identifiers.
     """
 
     def __init__(self, config: JobConfig) -> None:
@@ -68,6 +69,7 @@ class ShopperFn(beam.DoFn):  # type: ignore[misc]
     STATE = ReadModifyWriteStateSpec("shopper", BytesCoder())
     DUE = flush_timer.FLUSH_DUE
     FLUSH = TimerSpec("flush", TimeDomain.REAL_TIME)
+    EXPIRY = TimerSpec("expiry", TimeDomain.REAL_TIME)
 
     def __init__(self, config: JobConfig) -> None:
         self._config = config
@@ -90,7 +92,9 @@ class ShopperFn(beam.DoFn):  # type: ignore[misc]
         config = self._config
         now_us = config.wall_clock()
         state = _read(stored)
-        verdict, row_updates = state.apply(event, oldest_us=now_us - config.allowed_lateness_us)
+        verdict, row_updates = state.apply(
+            event, oldest_us=now_us - config.allowed_lateness_us, now_us=now_us
+        )
         if verdict is Verdict.DUPLICATE:
             self._duplicate.inc()
             return
@@ -112,22 +116,37 @@ class ShopperFn(beam.DoFn):  # type: ignore[misc]
         shopper: str = beam.DoFn.KeyParam,
         stored: Any = beam.DoFn.StateParam(STATE),
         due: Any = beam.DoFn.StateParam(DUE),
+        expiry: Any = beam.DoFn.TimerParam(EXPIRY),
     ) -> Iterator[Document]:
-        if not due.read():
+        if due.read() is None:
             return  # a second firing of the same timer
         due.clear()
         state = _read(stored)
         profile = state.to_profile(shopper, self._config.wall_clock())
         stored.write(state.to_bytes())
+        expiry.set(Timestamp(micros=self._config.timer_clock() + PROFILE_RETENTION_US))
         self._flushes_done.inc()
         self._documents.inc()
         yield profile
+
+    @on_timer(EXPIRY)  # type: ignore[untyped-decorator]
+    def forget(self, stored: Any = beam.DoFn.StateParam(STATE), due: Any = beam.DoFn.StateParam(DUE)) -> None:
+        """What a shopper did is kept no longer here than in the store. Each flush puts this off."""
+        if due.read() is not None:
+            return  # somebody came back at the last moment: the flush will put it off
+        stored.clear()
 
     def _refuse(self, event: Event, verdict: Verdict, now_us: int) -> Rejected:
         if verdict is Verdict.LATE:
             self._late.inc()
             code = Code.LATE
             message = f"event_time is more than {self._config.allowed_lateness_us // 1_000_000} s ago"
+        elif verdict is Verdict.FORGOTTEN:
+            code = Code.IDS_FORGOTTEN
+            message = (
+                f"more than {MAX_IDS} events of this shopper are newer: whether this one is a copy of "
+                "an earlier one cannot be known any more"
+            )
         else:
             code = Code.ID_COLLISION
             message = f"event_id {event.event_id!r} was used before with another content"
@@ -140,7 +159,7 @@ class ShopperFn(beam.DoFn):  # type: ignore[misc]
             pipeline_version=self._config.version,
             first_seen=now_us,
         )
-        if verdict is Verdict.COLLISION:
+        if verdict is not Verdict.LATE:
             count_rejected(rejected)
         return rejected
 

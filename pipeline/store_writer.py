@@ -1,7 +1,8 @@
 """Documents into the store: the newest of each, in batches, with every answer looked at.
 
 The store keeps the highest version, so a bundle that is tried again changes nothing. What the
-store cannot take now is tried again with backoff; what it will never take becomes a dead letter.
+store cannot take now is tried again with backoff, then by the runner: nothing is given up, and what waits
+holds back what comes. What the store will never take becomes a dead letter.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 from evermail import clock
 from evermail.documents import Document, Key, to_json
 from evermail.events import Code, Rejected
-from evermail.stores import Outcome, WriteResult
+from evermail.stores import Outcome, StoreUnavailable, WriteResult
 from pipeline import names
 from pipeline.config import JobConfig
 from pipeline.stores import shared_store
@@ -46,7 +47,6 @@ class WriteFn(beam.DoFn):  # type: ignore[misc]
             Outcome.WRITTEN: Metrics.counter(names.NAMESPACE, names.DOCUMENTS_WRITTEN),
             Outcome.STALE: Metrics.counter(names.NAMESPACE, names.DOCUMENTS_STALE),
             Outcome.PERMANENT: Metrics.counter(names.NAMESPACE, names.DOCUMENTS_REFUSED),
-            Outcome.TRANSIENT: Metrics.counter(names.NAMESPACE, names.DOCUMENTS_REFUSED),
         }
         self._retries = Metrics.counter(names.NAMESPACE, names.STORE_RETRIES)
 
@@ -70,39 +70,44 @@ class WriteFn(beam.DoFn):  # type: ignore[misc]
             yield GlobalWindows.windowed_value(rejected)
 
     def _write(self) -> Iterator[Rejected]:
-        """Writes what waits. Gives up on transient errors only after the time the configuration allows."""
+        """Writes what waits. Raises `StoreUnavailable` if that takes longer than the configuration allows:
+        the runner then tries the bundle again, as often as it takes."""
         pending, self._newest = self._newest, {}
         if not pending:
             return
         for last_try in self._config.store_backoff.tries(self._config.store_retry_us / clock.SECOND):
+            waiting = ""
             for result in self._try(pending):
-                if result.outcome is Outcome.TRANSIENT and not last_try:
+                if result.outcome is Outcome.TRANSIENT:
+                    waiting = result.message
                     continue
                 document = pending.pop(result.key)
                 self._counters[result.outcome].inc()
-                if result.outcome in (Outcome.PERMANENT, Outcome.TRANSIENT):
+                if result.outcome is Outcome.PERMANENT:
                     yield self._refuse(document, result)
             if not pending:
                 return
             self._retries.inc(len(pending))
+            if last_try:
+                raise StoreUnavailable(
+                    f"the store has not taken {len(pending)} documents within "
+                    f"{self._config.store_retry_us // clock.SECOND} s: {waiting}"
+                )
 
     def _try(self, pending: dict[Key, Document]) -> list[WriteResult]:
         """One answer for each document. A store that raises or leaves one out cannot take it now."""
         try:
             given = {result.key: result for result in self._store.put_many(list(pending.values()))}
             missing = "the store gave no answer for it"
-        except (
-            Exception
-        ) as problem:  # whatever it is, these documents must end up written or in the dead letters
+        except Exception as problem:  # whatever it is, these documents must end up written
             _LOG.exception("the store raised while writing %d documents", len(pending))
             given, missing = {}, f"{type(problem).__name__}: {problem}"
         return [given.get(key) or WriteResult(key, Outcome.TRANSIENT, missing) for key in pending]
 
     def _refuse(self, document: Document, result: WriteResult) -> Rejected:
-        permanent = result.outcome is Outcome.PERMANENT
         return Rejected(
             stage="store_writer",
-            code=Code.STORE_REFUSED if permanent else Code.STORE_UNAVAILABLE,
+            code=Code.STORE_REFUSED,
             message=f"{document.COLLECTION}/{document.id}: {result.message}",
             data=to_json(document),
             attributes={"collection": document.COLLECTION},

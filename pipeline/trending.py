@@ -19,7 +19,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 from evermail import trending
 from evermail.clock import HOUR
 from evermail.decay import UNIT, DecayedRow
-from evermail.documents import Document, Neighbor, Trending
+from evermail.documents import SHARED_RETENTION_US, Document, Neighbor, Trending
 from evermail.events import Event
 from pipeline import names
 from pipeline.config import JobConfig
@@ -143,6 +143,7 @@ class TrendingFn(RowsFn):
             id=key,
             version=version,
             updated_at=now_us,
+            expire_at=now_us + SHARED_RETENTION_US,
             as_of=row.as_of,
             items=[Neighbor(item_id, weight) for item_id, weight in row.top(self._config.trending_kept)],
         )

@@ -6,8 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 import pytest
+from hypothesis import settings
 
 from demo.emulators import EmulatorMissing, firestore_emulator, pubsub_emulator
+
+# Tests never time anything, hypothesis included: a busy machine is no failure.
+settings.register_profile("evermail", deadline=None)
+settings.load_profile("evermail")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

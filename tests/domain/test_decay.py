@@ -245,3 +245,19 @@ def test_ten_thousand_million_purchases_in_a_half_life_can_be_stored() -> None:
     row.add("a", 10**10 * 5 * UNIT, START)
     row.touch(START)
     assert stored_and_read(row).top(1) == [("a", 1e11)]
+
+
+@pytest.mark.parametrize("factor", [0.5, 2, 3.7])
+def test_a_row_goes_on_with_another_half_life(factor: float) -> None:
+    row = DecayedRow(HALF_LIFE, 50)
+    row.add("a", 3 * UNIT, START)
+    row.add("b", 5 * UNIT, START)
+    row.touch(START)
+    before = dict(row.top(9))
+    other = DecayedRow.from_bytes(row.to_bytes(), round(HALF_LIFE * factor), 50)
+    other.add("c", UNIT, START)
+    after = dict(other.top(9))
+    assert after["c"] == pytest.approx(1.0)
+    assert after["a"] / after["b"] == pytest.approx(before["a"] / before["b"], rel=1e-5)
+    # What fades differently is only the way from the landmark, which is within a half-life of the weights.
+    assert 0.5 < after["b"] / before["b"] < 2.0

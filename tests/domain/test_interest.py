@@ -17,17 +17,26 @@ from evermail import clock, interest
 from evermail.decay import UNIT, DecayedRow
 from evermail.documents import Profile, Seen
 from evermail.events import Consent, Event, EventName, Item
-from evermail.interest import MAX_HISTORY, MAX_IDS, MAX_RETRY_US, RowUpdate, ShopperState, Verdict
+from evermail.interest import (
+    MAX_HISTORY,
+    MAX_IDS,
+    MAX_LINES,
+    MAX_RETRY_US,
+    RowUpdate,
+    ShopperState,
+    Verdict,
+)
 
 NOW = 1_795_489_200 * clock.SECOND
 HALF_LIFE = 14 * clock.DAY
+LATER = NOW + 365 * clock.DAY
 LATENESS = 2 * clock.DAY
 
 _numbers = itertools.count(1)
 
 
 def event(
-    items: str = "A",
+    items: Iterable[str] = "A",
     *,
     at: int = 0,
     name: str = "view_item",
@@ -58,8 +67,8 @@ class Run:
             if store_between:
                 self.state = ShopperState.from_bytes(self.state.to_bytes())
 
-    def take(self, one: Event, *, oldest_us: int = NOW - LATENESS) -> Verdict:
-        verdict, updates = self.state.apply(one, oldest_us=oldest_us)
+    def take(self, one: Event, *, oldest_us: int = NOW - LATENESS, now_us: int = LATER) -> Verdict:
+        verdict, updates = self.state.apply(one, oldest_us=oldest_us, now_us=now_us)
         self.verdicts.append(verdict)
         assert verdict is Verdict.ACCEPTED or not updates
         for item_id, update in updates:
@@ -151,8 +160,8 @@ def test_every_amount_is_a_whole_number_of_units(name: EventName, distance: int)
     first = [event(f"{letter}", at=at) for at, letter in enumerate("ABCDEFGHIJ")]
     state = ShopperState()
     for one in first:
-        state.apply(one, oldest_us=0)
-    _, updates = state.apply(event("Z", at=99, name=name), oldest_us=0)
+        state.apply(one, oldest_us=0, now_us=LATER)
+    _, updates = state.apply(event("Z", at=99, name=name), oldest_us=0, now_us=LATER)
     nth = "JIHGFEDCBA"[distance - 1]
     amounts = {row: dict(update.amounts) for row, update in updates}
     assert amounts[nth]["Z"] * distance == weight * UNIT
@@ -162,8 +171,8 @@ def test_every_amount_is_a_whole_number_of_units(name: EventName, distance: int)
 def test_an_event_makes_one_record_for_each_row() -> None:
     state = ShopperState()
     for at, letter in enumerate("ABCDEFGHIJ"):
-        state.apply(event(letter, at=at), oldest_us=0)
-    _, updates = state.apply(event("KKLM", at=50, name="purchase"), oldest_us=0)
+        state.apply(event(letter, at=at), oldest_us=0, now_us=LATER)
+    _, updates = state.apply(event("KKLM", at=50, name="purchase"), oldest_us=0, now_us=LATER)
     rows = [row for row, _ in updates]
     assert len(rows) == len(set(rows)) <= 3 + interest.LOOK_BACK
     assert {row for row, update in updates if update.touched} == {"K", "L", "M"}
@@ -274,33 +283,59 @@ def test_a_copy_of_what_was_accepted_is_a_duplicate_however_old_it_is_by_now() -
     assert run.take(old, oldest_us=NOW) is Verdict.DUPLICATE
 
 
-def test_ids_are_forgotten_oldest_first_and_what_is_older_is_late_from_then_on() -> None:
+def test_ids_are_forgotten_oldest_first_and_events_of_their_time_are_refused_from_then_on() -> None:
     events = [event("A", at=at) for at in range(MAX_IDS + 1)]
     run = Run(events)
     assert set(run.verdicts) == {Verdict.ACCEPTED}
-    assert len(run.state.seen_ids) <= MAX_IDS
+    assert len(run.state.seen_ids) == MAX_IDS * 3 // 4
     forgotten = MAX_IDS + 1 - len(run.state.seen_ids)
-    assert run.state.id_horizon == NOW + forgotten * clock.SECOND
-    assert {run.take(one) for one in events[:forgotten]} == {Verdict.LATE}
+    assert {run.take(one) for one in events[:forgotten]} == {Verdict.FORGOTTEN}
     assert {run.take(one) for one in events[forgotten:]} == {Verdict.DUPLICATE}
-    assert run.take(event("B", at=forgotten - 1)) is Verdict.LATE
+    assert run.take(event("B", at=forgotten - 2)) is Verdict.FORGOTTEN
     assert run.take(event("B", at=forgotten)) is Verdict.ACCEPTED
 
 
 def test_ids_that_are_late_anyway_make_room_first() -> None:
     events = [event("A", at=at) for at in range(MAX_IDS)]
     run = Run(events)
-    assert run.take(event("B", at=MAX_IDS), oldest_us=NOW + 200 * clock.SECOND) is Verdict.ACCEPTED
-    assert run.state.id_horizon == 0
-    assert len(run.state.seen_ids) == MAX_IDS + 1 - 200
+    assert run.take(event("B", at=MAX_IDS), oldest_us=NOW + 300 * clock.SECOND) is Verdict.ACCEPTED
+    assert run.state.id_horizon == (0, 0)
+    assert len(run.state.seen_ids) == MAX_IDS + 1 - 300
 
 
-def test_a_burst_within_a_second_is_accepted_once() -> None:
-    burst = [event("A", at=0) for _ in range(2 * MAX_IDS)]
+def test_a_burst_within_a_second_is_accepted_as_far_as_ids_are_remembered() -> None:
+    burst = [event("A", at=0) for _ in range(MAX_IDS)]
     run = Run([*burst, *burst])
-    assert run.verdicts.count(Verdict.ACCEPTED) == run.profile.events
+    assert run.verdicts == [Verdict.ACCEPTED] * MAX_IDS + [Verdict.DUPLICATE] * MAX_IDS
+
+
+def test_no_event_of_a_larger_burst_is_counted_twice_or_called_late() -> None:
+    burst = [event("A", at=0) for _ in range(3 * MAX_IDS)]
+    run = Run([*burst, *burst])
+    assert run.verdicts.count(Verdict.ACCEPTED) == run.profile.events >= MAX_IDS
     assert Verdict.ACCEPTED not in run.verdicts[len(burst) :]
+    assert set(run.verdicts) == {Verdict.ACCEPTED, Verdict.DUPLICATE, Verdict.FORGOTTEN}
     assert len(run.state.seen_ids) <= MAX_IDS
+    assert run.take(event("A", at=1)) is Verdict.ACCEPTED
+
+
+def test_a_clock_that_is_ahead_shuts_nobody_out() -> None:
+    run = Run()
+    for _ in range(2 * MAX_IDS):
+        run.take(event("A", at=600), now_us=NOW)
+    honest = [run.take(event("B", at=at), now_us=NOW + at * clock.SECOND) for at in range(1, 100)]
+    assert set(honest) == {Verdict.ACCEPTED}
+
+
+def test_only_the_first_lines_of_an_event_become_history() -> None:
+    many = event([f"SKU{n}" for n in range(200)], at=10, name="purchase")
+    state = ShopperState()
+    for at in range(5):
+        state.apply(event("A", at=at), oldest_us=0, now_us=LATER)
+    _, updates = state.apply(many, oldest_us=0, now_us=LATER)
+    assert [touch.item_id for touch in state.touches] == ["A"] * 5 + [f"SKU{n}" for n in range(MAX_LINES)]
+    assert len(updates) == MAX_LINES + 1
+    assert len(state.purchased) == 200
 
 
 # Cart and purchases
@@ -456,7 +491,7 @@ def test_no_weight_is_taken_back_that_was_not_given(events: list[Event]) -> None
     given_so_far: Counter[tuple[str, str, int]] = Counter()
     state = ShopperState()
     for one in events:
-        for row, update in state.apply(one, oldest_us=0)[1]:
+        for row, update in state.apply(one, oldest_us=0, now_us=LATER)[1]:
             for neighbor, amount in update.amounts:
                 given_so_far[row, neighbor, update.event_time] += amount
     assert all(amount >= 0 for amount in given_so_far.values())
@@ -490,7 +525,7 @@ def test_no_part_of_the_memory_grows_without_end() -> None:
     assert len(state.touches) <= MAX_HISTORY
     assert len(state.cart) <= interest.MAX_CART
     assert len(state.purchased) <= interest.MAX_PURCHASED
-    assert len(state.to_bytes()) < 24_000
+    assert len(state.to_bytes()) < 28_000
     profile = run.profile
     assert len(profile.history) == interest.PROFILE_HISTORY
     assert [seen.event_time for seen in profile.history] == sorted(
@@ -520,5 +555,5 @@ def test_a_history_that_arrives_backwards_is_never_counted_for_more_than_in_orde
 
 
 def test_an_update_of_a_row_is_plain_data() -> None:
-    _, [(row, update)] = ShopperState().apply(event("A"), oldest_us=0)
+    _, [(row, update)] = ShopperState().apply(event("A"), oldest_us=0, now_us=LATER)
     assert (row, update) == ("A", RowUpdate(NOW, True, []))

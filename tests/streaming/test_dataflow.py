@@ -111,11 +111,11 @@ def test_dead_letters_are_published_by_dataflow_itself(submitted: Submitted) -> 
         ("Trending/AddUp", {"changes", "row", "version", "flush_due"}),
     ],
 )
-def test_stateful_steps_declare_state_and_a_timer(submitted: Submitted, step: str, state: set[str]) -> None:
+def test_stateful_steps_declare_state_and_timers(submitted: Submitted, step: str, state: set[str]) -> None:
     payload = submitted.par_do(step)
     assert set(payload.state_specs) == state
-    ((_, timer),) = payload.timer_family_specs.items()
-    assert timer.time_domain == beam_runner_api_pb2.TimeDomain.PROCESSING_TIME
+    domains = [timer.time_domain for timer in payload.timer_family_specs.values()]
+    assert domains == [beam_runner_api_pb2.TimeDomain.PROCESSING_TIME] * 2  # to flush, and to forget
 
 
 def test_nothing_else_keeps_state(submitted: Submitted) -> None:

@@ -11,7 +11,7 @@ from streaming_support import NOW, Collected, Stream, config, event, pipeline, r
 
 from evermail.clock import DAY, SECOND
 from evermail.decay import UNIT
-from evermail.documents import Neighbors
+from evermail.documents import SHARED_RETENTION_US, Neighbors
 from evermail.interest import RowUpdate
 from pipeline.neighbors import CountNeighbors
 from pipeline.shoppers import Shoppers
@@ -122,3 +122,26 @@ def test_duplicates_and_refused_events_count_for_nothing(collected: Collected) -
     run(p)
     # B was seen right after A: 1 forwards, half of that backwards
     assert {row.id: totals(row.neighbors) for row in collected["rows"]} == {"A": {"B": 1.0}, "B": {"A": 0.5}}
+
+
+def test_a_row_that_nothing_changes_is_forgotten(rows: Rows) -> None:
+    stream = Stream().arrives(update("A", B=1.0)).passes().passes(SHARED_RETENTION_US / SECOND + 1)
+    first, second = rows(stream.arrives(update("A", C=1.0)).passes())
+    assert totals(first.neighbors) == {"B": 1.0}
+    assert totals(second.neighbors) == {"C": 1.0}
+
+
+def test_a_row_expires_in_the_store_as_well(rows: Rows) -> None:
+    (row,) = rows(Stream().arrives(update("A", B=1.0)).passes())
+    assert row.expire_at == NOW + SHARED_RETENTION_US
+
+
+def test_a_row_that_was_written_and_is_empty_now_is_written_empty(rows: Rows) -> None:
+    stream = Stream().arrives(update("A", B=1.0)).passes().arrives(update("A", B=-1.0)).passes()
+    first, second = rows(stream)
+    assert totals(first.neighbors) == {"B": 1.0}
+    assert (second.neighbors, second.version > first.version) == ([], True)
+
+
+def test_a_row_that_was_never_more_than_touched_is_not_written(rows: Rows) -> None:
+    assert rows(Stream().arrives(update("A")).passes()) == []

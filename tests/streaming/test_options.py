@@ -130,9 +130,10 @@ class TestBeforeAnythingStarts:
         monkeypatch.setenv("EVERMAIL_PSEUDONYM_KEYS", f"k1:{SECRET}")
         main.assemble(["--runner=BundleBasedDirectRunner", *arguments(store="sqlite:///x")])
 
-    def test_workers_on_dataflow_share_no_file(self) -> None:
+    @pytest.mark.parametrize("runner", ["DataflowRunner", "dataflow", "dataflowrunner", "Dataflow"])
+    def test_workers_on_dataflow_share_no_file(self, runner: str) -> None:
         with pytest.raises(OptionError, match="--store: workers on Dataflow share no file"):
-            main.assemble(["--runner=DataflowRunner", *arguments(store="sqlite:///x")])
+            main.assemble([f"--runner={runner}", *arguments(store="sqlite:///x")])
 
     @pytest.mark.parametrize("reference", [None, "env:KEYS", "file:/keys"])
     def test_workers_on_dataflow_see_nothing_of_this_machine(

@@ -12,6 +12,7 @@ from streaming_support import NOW, Collected, Stream, config, event, pipeline, r
 from evermail.clock import SECOND
 from evermail.documents import Profile
 from evermail.events import Code, Event, Item, from_fields, to_wire
+from evermail.interest import MAX_IDS, PROFILE_RETENTION_US
 from pipeline.config import JobConfig
 from pipeline.shoppers import Shoppers
 
@@ -210,3 +211,32 @@ def test_disorder_gives_the_same_profile(shop: Run) -> None:
     assert len(profiles) == 24
     first, *others = [msgspec.structs.replace(profile, id="", version=0) for profile in profiles]
     assert all(other == first for other in others)
+
+
+class TestForgetting:
+    RETENTION_S = PROFILE_RETENTION_US / 1e6
+
+    def test_a_shopper_who_stays_away_is_forgotten(self, shop: Run) -> None:
+        stream = Stream().arrives(event("A", at=-5)).passes().passes(self.RETENTION_S + 1)
+        before, after = shop(stream.arrives(event("B")).passes())["profiles"]
+        assert (before.events, after.events) == (1, 1)
+        assert [seen.item_id for seen in after.history] == ["B"]
+
+    def test_each_flush_puts_it_off(self, shop: Run) -> None:
+        stream = Stream().arrives(event("A", at=-5)).passes().passes(self.RETENTION_S - 10)
+        stream.arrives(event("B", at=-4)).passes().passes(self.RETENTION_S - 10)
+        assert [profile.events for profile in shop(stream.arrives(event("C")).passes())["profiles"]] == [
+            1,
+            2,
+            3,
+        ]
+
+
+def test_events_whose_ids_are_forgotten_become_dead_letters_that_say_so(shop: Run) -> None:
+    events = [event(at=-at / 100) for at in range(MAX_IDS + 1)]
+    late_copy = event(at=-3000)
+    collected = shop(Stream().arrives(*events, late_copy).passes())
+    (refused,) = collected["refused"]
+    assert (refused.stage, refused.code) == ("shoppers", Code.IDS_FORGOTTEN)
+    assert str(MAX_IDS) in refused.message
+    assert len(accepted(collected)) == MAX_IDS + 1

@@ -22,7 +22,7 @@ from streaming_support import (
 
 from evermail.documents import Document, Neighbor, Neighbors, Profile, from_json
 from evermail.events import Code, Rejected
-from evermail.stores import Outcome, Store, StoreError, open_store
+from evermail.stores import Outcome, Store, StoreError, StoreUnavailable, open_store
 from pipeline import store_writer
 from pipeline.store_writer import BATCH, WriteDocuments, WriteFn
 
@@ -118,21 +118,25 @@ class TestTransientErrors:
             ["ben"],
         ]
 
-    def test_when_the_time_is_up_they_become_dead_letters(self, write: Write, sleeper: Sleeper) -> None:
+    def test_when_the_time_is_up_the_bundle_fails_so_that_the_runner_tries_it_again(
+        self, write: Write, sleeper: Sleeper
+    ) -> None:
         store = FaultyStore(*[TRANSIENT] * 100)
-        (refused,) = write(store, [profile("anna", 7)])
-        assert (refused.stage, refused.code) == ("store_writer", Code.STORE_UNAVAILABLE)
-        assert refused.message == "profiles/anna: try later"
+        with pytest.raises(StoreUnavailable, match="not taken 1 documents within 60 s: try later"):
+            write(store, [profile("anna", 7)])
         assert sum(sleeper.pauses) == pytest.approx(BUDGET_S)
 
-    def test_the_next_bundle_has_time_of_its_own(self, write: Write, sleeper: Sleeper) -> None:
+    def test_the_bundle_that_is_tried_again_has_time_of_its_own(self, write: Write, sleeper: Sleeper) -> None:
         store = FaultyStore(*[TRANSIENT] * 100)
-        assert len(write(store, [profile("anna")], [profile("ben")])) == 2
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                write(store, [profile("anna")])
         assert sum(sleeper.pauses) == pytest.approx(2 * BUDGET_S)
 
     def test_a_store_that_comes_back_at_the_last_try_has_it_all(self, write: Write) -> None:
         failing = FaultyStore(*[TRANSIENT] * 100)
-        write(failing, [profile()])
+        with pytest.raises(StoreUnavailable):
+            write(failing, [profile()])
         tries = len(failing.calls)
         recovering = FaultyStore(*[TRANSIENT] * (tries - 1))
         assert write(recovering, [profile()]) == []
@@ -174,22 +178,19 @@ class TestBrokenPromises:
         assert write(store, [profile("anna"), profile("ben")]) == []
         assert len(store.documents) == 2
 
-    def test_an_exception_that_stays_becomes_dead_letters_that_tell_it(self, write: Write) -> None:
-        refused = write(FaultyStore(*[raises(RuntimeError("boom"))] * 100), [profile("anna"), profile("ben")])
-        assert {each.code for each in refused} == {Code.STORE_UNAVAILABLE}
-        assert sorted(each.message for each in refused) == [
-            "profiles/anna: RuntimeError: boom",
-            "profiles/ben: RuntimeError: boom",
-        ]
+    def test_an_exception_that_stays_fails_the_bundle_and_is_told(self, write: Write) -> None:
+        store = FaultyStore(*[raises(RuntimeError("boom"))] * 100)
+        with pytest.raises(StoreUnavailable, match="2 documents within 60 s: RuntimeError: boom"):
+            write(store, [profile("anna"), profile("ben")])
 
     def test_a_document_without_an_answer_is_tried_again(self, write: Write) -> None:
         store = FaultyStore(lambda documents: says(Outcome.WRITTEN)(documents[:1]))
         assert write(store, [profile("anna"), profile("ben")]) == []
         assert [document.id for document in store.calls[1]] == ["ben"]
 
-    def test_no_answer_at_all_ends_with_dead_letters(self, write: Write) -> None:
-        (refused,) = write(FaultyStore(*[lambda documents: []] * 100), [profile()])
-        assert refused.code is Code.STORE_UNAVAILABLE
+    def test_no_answer_at_all_fails_the_bundle(self, write: Write) -> None:
+        with pytest.raises(StoreUnavailable, match="no answer"):
+            write(FaultyStore(*[lambda documents: []] * 100), [profile()])
 
     def test_answers_for_unknown_documents_are_passed_over(self, write: Write) -> None:
         store = FaultyStore(lambda documents: says(Outcome.PERMANENT)([profile("stranger")]))
