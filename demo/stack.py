@@ -27,6 +27,7 @@ DEAD_LETTERS = f"projects/{PROJECT}/topics/dead-letters"
 JOB_SUBSCRIPTION = f"projects/{PROJECT}/subscriptions/events-job"
 DEAD_LETTER_SUBSCRIPTION = f"projects/{PROJECT}/subscriptions/dead-letters-inspection"
 
+STORE_RETRY_S = 365 * 86_400
 SENDER = "news@shop.example"
 CAMPAIGN = "demo"
 START_TIMEOUT_S = 90.0
@@ -189,6 +190,8 @@ def _job(backend: Backend, timing: Timing, keys: str, counters: Counters, workdi
         f"--profile_flush_s={timing.profile_flush_s}",
         f"--neighbors_flush_s={timing.neighbors_flush_s}",
         f"--allowed_lateness_s={timing.allowed_lateness_s}",
+        # The local runner gives up on a bundle that fails; a store that is down should hold it up instead.
+        f"--store_retry_s={STORE_RETRY_S}",
     ]
     return _Job(
         counters,
