@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import sys
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ _console = Console(stderr=True)
 
 
 def demo(
+    context: typer.Context,
     headless: bool = typer.Option(False, "--headless", help="No page: publish, wait, report, end."),
     port: int = typer.Option(8080, min=1, max=65535, help="Port of the page."),
     backend: BackendName = typer.Option(
@@ -63,19 +65,38 @@ def demo(
         if not headless:
             from demo.page.serve import serve
 
+            _refuse(context, _HEADLESS_ONLY, "needs --headless")
             serve(backend, port)
             return
         if file_format not in replay.FORMATS:
             raise typer.BadParameter(f"expected one of: {', '.join(replay.FORMATS)}", param_hint="--format")
+        _refuse(context, ("port",), "is of the page, which --headless does without")
+        if report is not None and not os.access(report.parent, os.W_OK):
+            raise typer.BadParameter(f"cannot write into {report.parent}", param_hint="--report")
         result = _run(backend, replay_file, events, rate, duplicates, malformed, seed)
-    if report is not None:
-        report.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     _summarise(result)
+    if report is not None:
+        try:
+            report.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        except OSError as error:
+            print(f"evermail demo: the report cannot be written: {error}", file=sys.stderr)
+            raise typer.Exit(2) from None
     if result["violations"]:
         raise typer.Exit(1)
 
 
 demo.__doc__ = f"{demo.__doc__}\n{EXAMPLES}"
+
+
+_HEADLESS_ONLY = ("events", "replay_file", "file_format", "rate", "duplicates", "malformed", "seed", "report")
+
+
+def _refuse(context: typer.Context, names: tuple[str, ...], why: str) -> None:
+    """An option that would be ignored is a mistake that should be told."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in names and source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(why, param_hint=parameter.opts[0])
 
 
 def _run(
@@ -125,6 +146,7 @@ def _summarise(result: dict[str, Any]) -> None:
         f"to the answer that shows it ({result['freshness_samples']} events watched)"
     )
     print(f"speed     {result['events_per_s']:,.0f} events/s")
+    print(f"documents {result['documents_sha256'][:16]}… (the same for the same events)")
     for violation in result["violations"]:
         print(f"VIOLATED  {violation}")
     print(

@@ -6,6 +6,7 @@ the domain need not import the rooms round it; one whose requirements are not in
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib.metadata import EntryPoint, entry_points
 
@@ -50,10 +51,11 @@ def load_commands(found: list[EntryPoint]) -> list[str]:
 
 def main() -> None:
     """The console script. Ctrl-C ends it quietly, with the exit code that shells expect."""
-    missing = load_commands(list(entry_points(group=GROUP)))
-    for line in missing:
-        print(f"evermail: {line}", file=sys.stderr)
+    # A shell that starts us in the background has SIGINT ignored; whoever sends it to us means it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        for line in load_commands(list(entry_points(group=GROUP))):
+            print(f"evermail: {line}", file=sys.stderr)
         app()
     except KeyboardInterrupt:
         print(file=sys.stderr)

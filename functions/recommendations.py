@@ -118,6 +118,7 @@ class _Recommendations:
         except NothingToShow as nothing:
             if nothing.__cause__ is not None:
                 log.add_exception(nothing.__cause__)
+                raise Failure(503, "store_unavailable", "the recommendations cannot be read now") from None
             raise Failure(503, "nothing_to_show", "there is nothing to recommend now") from None
         except StoreError as error:
             log.add_exception(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 
@@ -49,7 +50,32 @@ def start(arguments: Sequence[str]) -> PipelineResult:
     return assemble(arguments).run()
 
 
+EXAMPLE = """
+example:
+  python -m pipeline.main --runner=DataflowRunner --project=P --region=R --temp_location=gs://B/tmp \\
+    --setup_file=./setup.py --events_subscription=projects/P/subscriptions/events \\
+    --dead_letter_topic=projects/P/topics/dead-letters --store=firestore://P \\
+    --pseudonym_keys=secret:projects/P/secrets/pseudonyms/versions/1
+
+Beam's own options, such as those of the runner, are in Beam's documentation.
+"""
+
+
+def _print_help() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.main",
+        description="Starts the job.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    EvermailOptions._add_argparse_args(parser)
+    parser.print_help()
+
+
 def main() -> None:
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        _print_help()
+        return
     try:
         result = start(sys.argv[1:])
     except OptionError as problem:

@@ -142,6 +142,8 @@ def test_ctrl_c_ends_it_and_all_that_it_started(tmp_path: Path) -> None:
         (("--replay", "no-such-file.csv"), "no-such-file.csv"),
         (("--replay", __file__, "--format", "parquet"), "--format"),
         (("--replay", __file__), "not in rees46 format"),
+        (("--report", "/no/such/folder/report.json"), "cannot write into /no/such/folder"),
+        (("--port", "8081"), "--port"),
     ],
 )
 def test_wrong_options_are_explained_before_anything_starts(options: tuple[str, ...], words: str) -> None:
@@ -150,6 +152,12 @@ def test_wrong_options_are_explained_before_anything_starts(options: tuple[str, 
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_options_of_the_headless_run_are_not_ignored_without_it() -> None:
+    command = [*EVERMAIL, "demo", "--events", "10"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, "--events" in done.stderr) == (2, True)
 
 
 def descendants(pid: int) -> list[int]:

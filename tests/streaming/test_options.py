@@ -151,3 +151,13 @@ class TestBeforeAnythingStarts:
             main.main()
         assert caught.value.code == 2
         assert capsys.readouterr().err.startswith("--store is required: firestore://PROJECT")
+
+
+def test_help_lists_the_options_of_the_job_with_an_example(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["pipeline.main", "--help"])
+    main.main()
+    shown = capsys.readouterr().out
+    assert "--events_subscription" in shown
+    assert "--runner=DataflowRunner" in shown
