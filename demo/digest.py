@@ -14,21 +14,20 @@ import msgspec
 
 from evermail.documents import Document, Neighbors, Profile, Trending
 from evermail.stores import Store
-from pipeline.config import JobConfig
 
 
-def of_store(store: Store, start_us: int, config: JobConfig) -> str:
+def of_store(store: Store, start_us: int) -> str:
     """SHA-256 over the documents that events make, in the order of their ids."""
     digest = hashlib.sha256()
     for kind in (Profile, Neighbors, Trending):
         for document in store.scan(kind.COLLECTION):
-            fields = canonical(document, start_us, config)
+            fields = canonical(document, start_us)
             if fields is not None:
                 digest.update(msgspec.json.encode([kind.COLLECTION, fields], order="deterministic"))
     return digest.hexdigest()
 
 
-def canonical(document: Document, start_us: int, config: JobConfig) -> dict[str, Any] | None:
+def canonical(document: Document, start_us: int) -> dict[str, Any] | None:
     """The comparable content of a document; None for one that says nothing."""
     fields: dict[str, Any] = msgspec.to_builtins(document)
     for bookkeeping in ("version", "updated_at", "expire_at"):

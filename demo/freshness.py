@@ -17,9 +17,9 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from urllib.parse import quote, urlsplit
 
+from demo.endpoints import as_of
 from demo.stack import SENDER
 from evermail import clock
 
@@ -115,15 +115,15 @@ class FreshnessProbes:
     def _look(self, connection: http.client.HTTPConnection, watched: Watched) -> bool:
         """Asks once; true when there is nothing more to watch for."""
         asked_at = time.perf_counter()
-        as_of = self._ask(connection, watched.token)
+        seen = self._ask(connection, watched.token)
         answered_ms = (time.perf_counter() - asked_at) * 1000
         age_ms = (clock.now_us() - watched.published_at) / 1000
         with self._lock:
-            if as_of is None:
+            if seen is None:
                 self.failures += 1
             else:
                 self._answers_ms.append(answered_ms)
-            if as_of is not None and as_of >= watched.event_time:
+            if seen is not None and seen >= watched.event_time:
                 self._freshness_ms.append(age_ms)
             elif age_ms > GIVE_UP_S * 1000:
                 self.unseen += 1
@@ -143,8 +143,7 @@ class FreshnessProbes:
             return None
         if response.status != http.client.OK:
             return None
-        as_of = json.loads(body).get("as_of")
-        return clock.from_datetime(datetime.fromisoformat(as_of)) if as_of else 0
+        return as_of(json.loads(body))
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:

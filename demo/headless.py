@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import random
 import tempfile
@@ -12,22 +11,20 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 from google.api_core.exceptions import DeadlineExceeded
 from google.cloud import pubsub_v1
 
-from demo import conservation, digest, stack
+from demo import conservation, digest, endpoints, stack
 from demo.backends import BackendName
 from demo.conservation import Accounts
 from demo.freshness import FreshnessProbes, Watched, percentile
 from demo.publish import publish
 from demo.schedule import Message, Schedule
-from demo.stack import DEAD_LETTER_SUBSCRIPTION, EVENTS, SENDER, Stack
+from demo.stack import DEAD_LETTER_SUBSCRIPTION, EVENTS, Stack
 from evermail import clock
 from evermail.documents import Neighbors, Product, Profile
 from evermail.events import Code
-from pipeline.config import JobConfig
 from pipeline.dead_letters import from_message
 
 STALLED_S = 30.0
@@ -214,7 +211,7 @@ def _report(
             for name, share in (("p50", 0.5), ("p99", 0.99))
         },
         "recommendations_failed": probes.failures,
-        "documents_sha256": digest.of_store(store, start_us, JobConfig(store_url=running.backend.store_url)),
+        "documents_sha256": digest.of_store(store, start_us),
         "sample": _sample(running, schedule),
     }
 
@@ -223,17 +220,10 @@ def _sample(running: Stack, schedule: Schedule) -> list[dict[str, Any]]:
     """Answers as an email gets them: for some shoppers of the run, and for one that nobody has seen."""
     shoppers = sorted(schedule.shoppers)
     chosen = random.Random(0).sample(shoppers, min(SAMPLE, len(shoppers)))  # noqa: S311
-    parts = urlsplit(running.recommendations_url)
     answers = []
     for kind, identifier in [*chosen, ("client", "somebody-new")]:
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
-        token = running.token(kind, identifier)
-        connection.request("GET", f"/?t={quote(token)}", headers={"AMP-Email-Sender": SENDER})
-        response = connection.getresponse()
-        answers.append(
-            {"shopper": identifier, "status": response.status, "answer": json.loads(response.read())}
-        )
-        connection.close()
+        status, body = endpoints.ask(running.recommendations_url, running.token(kind, identifier))
+        answers.append({"shopper": identifier, "status": status, "answer": json.loads(body)})
     return answers
 
 

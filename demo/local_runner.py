@@ -37,7 +37,6 @@ PULL_MESSAGES = 200
 IDLE_S = 0.02
 """The pause after an empty pull: bounds both the delay of the next event and the cost of waiting."""
 
-
 HALF_AN_HOUR_US = 30 * 60 * 1_000_000
 
 
@@ -62,9 +61,8 @@ class _QuickClient:
 
     def pull(self, subscription: str, **_: Any) -> Any:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", DeprecationWarning
-            )  # return_immediately: fine for one local reader
+            # return_immediately is discouraged in the cloud, and fine for one local reader.
+            warnings.simplefilter("ignore", DeprecationWarning)
             response = self._client.pull(
                 subscription=subscription, max_messages=PULL_MESSAGES, return_immediately=True
             )

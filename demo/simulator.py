@@ -45,7 +45,6 @@ def events(range_: list[Product], *, count: int, rate: float, rng: random.Random
     shoppers = max(1, count // EVENTS_PER_SHOPPER)
     span_us = count / rate * clock.SECOND
     planned: list[tuple[float, str, str, Product]] = []
-    visits = 0
     while len(planned) < count:
         shopper = f"shopper-{rng.randrange(shoppers)}"
         likes = random.Random(shopper).sample(categories, min(2, len(categories)))  # noqa: S311
@@ -53,7 +52,6 @@ def events(range_: list[Product], *, count: int, rate: float, rng: random.Random
         for name, product in visit(shopper, likes, range_, rng):
             planned.append((at, shopper, name, product))
             at += rng.randint(*PAUSE_US)
-        visits += 1
     planned.sort(key=lambda one: one[:3])
     planned = planned[:count]
     # Visits that began near the end run over it: pull all into the span, order and proportions kept.

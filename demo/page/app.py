@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from demo import pictures
 from demo.catalog import BRAND
-from demo.page.endpoints import NotCollected
+from demo.endpoints import NotCollected
 from demo.page.live import price
 from demo.page.mailbox import Mailbox
 from demo.page.session import COOKIE, Visitor, Visitors, is_id, new_id

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from demo import conservation
+from demo.endpoints import Functions
 from demo.freshness import FreshnessProbes, Watched, percentile
-from demo.page.endpoints import Functions
 from demo.page.mailbox import Mailbox
 from demo.page.session import REMEMBERED, Visitor
 from demo.page.traffic import RATE, RUSH, Traffic

@@ -19,7 +19,7 @@ import msgspec
 
 from demo.amp_preview import NoAnswer, preview
 from demo.catalog import BRAND, CURRENCY
-from demo.page.endpoints import as_of
+from demo.endpoints import as_of
 from demo.stack import CAMPAIGN
 from evermail import clock
 from evermail.campaigns import Brand, Context, EmailRecipient, render

@@ -10,8 +10,8 @@ import flask.testing
 import pytest
 
 from demo import catalog
+from demo.endpoints import NotCollected
 from demo.page.app import Site, create_app
-from demo.page.endpoints import NotCollected
 from demo.page.mailbox import Mailbox
 from demo.page.session import COOKIE, Visitor, is_id
 from evermail.events import EventName

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from demo import catalog, pictures
+from demo.endpoints import Functions, NotCollected
 from demo.page import traffic
-from demo.page.endpoints import Functions, NotCollected
 from demo.page.mailbox import Mailbox
 from demo.page.session import Visitor, Visitors, new_id
 from demo.processes import HOST, free_port

@@ -1,4 +1,4 @@
-"""The two functions as the page's server calls them, over HTTP like any browser or mail client."""
+"""The two functions as the demo calls them, over HTTP like any browser or mail client."""
 
 from __future__ import annotations
 
@@ -29,9 +29,7 @@ class Functions:
     def answer(self, token: str) -> dict[str, Any] | None:
         """What an opened email gets; None when it gets no usable answer."""
         try:
-            status, body = _request(
-                "GET", f"{self._recommendations_url}?t={quote(token)}", {"AMP-Email-Sender": SENDER}
-            )
+            status, body = ask(self._recommendations_url, token)
             answer = json.loads(body) if status == http.client.OK else None
         except (OSError, http.client.HTTPException, ValueError):
             return None
@@ -46,6 +44,11 @@ class Functions:
             raise NotCollected("the collect function does not answer") from None
         if status != http.client.ACCEPTED:
             raise NotCollected(f"the collect function answered {status}: {_message(answer)}")
+
+
+def ask(recommendations_url: str, token: str) -> tuple[int, bytes]:
+    """Status and body of what an opened email gets. Raises `OSError` and `http.client.HTTPException`."""
+    return _request("GET", f"{recommendations_url}?t={quote(token)}", {"AMP-Email-Sender": SENDER})
 
 
 def as_of(answer: Mapping[str, Any]) -> int:
