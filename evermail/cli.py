@@ -45,7 +45,10 @@ def load_commands(found: list[EntryPoint]) -> list[str]:
         except ModuleNotFoundError as error:
             missing.append(f"`evermail {entry.name}` needs {error.name}: pip install evermail[{entry.name}]")
             continue
-        app.command(entry.name)(command)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=entry.name)
+        else:
+            app.command(entry.name)(command)
     return missing
 
 

@@ -34,6 +34,9 @@ class Document(msgspec.Struct, kw_only=True, omit_defaults=True):
     version: int
     updated_at: int
     expire_at: int | None = None
+    memory: bytes = b""
+    """What the writer itself needs to go on from here should it lose its own state. Stores keep it beside the
+    document and return it only where it is asked for: readers never pay for it."""
 
     @property
     def key(self) -> Key:
@@ -123,6 +126,7 @@ class Impression(Document):
 
     COLLECTION: ClassVar[str] = "impressions"
 
+    shopper: str
     source: str
     slots: list[Shown] = []
     opens: int = 1
@@ -134,6 +138,15 @@ class Suppression(Document):
     COLLECTION: ClassVar[str] = "suppressions"
 
     reason: str
+
+
+class Erasure(Document):
+    """A shopper was erased: `id` is the shopper's key, `erased_at` the event time (microseconds) up to which
+    nothing of this shopper may come back. Kept until what is older could not be accepted any more."""
+
+    COLLECTION: ClassVar[str] = "erasures"
+
+    erased_at: int
 
 
 class Campaign(Document):
@@ -148,7 +161,7 @@ PERSONAL = (Profile, Impression, Suppression)
 
 TYPES: dict[str, type[Document]] = {
     kind.COLLECTION: kind
-    for kind in (Profile, Neighbors, Trending, Product, Impression, Suppression, Campaign)
+    for kind in (Profile, Neighbors, Trending, Product, Impression, Suppression, Erasure, Campaign)
 }
 """The struct of each collection."""
 

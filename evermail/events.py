@@ -111,6 +111,20 @@ class Consent(_WireConsent, frozen=True, omit_defaults=True):
     extra: dict[str, Any] = {}
 
 
+class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How an event reached us. None of it is part of what the sender said."""
+
+    received_at: int = 0
+    """When Pub/Sub took the message, in microseconds since the epoch: what lateness is counted from. It stays
+    the same however often the message is delivered, so a backlog or a replay is judged as it was at first."""
+    attempts: int = 1
+    first_seen: int = 0
+    """Microseconds since the epoch; when it first became a dead letter, 0 if it never was one."""
+    user_aliases: tuple[str, ...] = ()
+    client_aliases: tuple[str, ...] = ()
+    """What the same identifiers were called under earlier pseudonym keys, newest first."""
+
+
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     """A valid event. `event_time` is in microseconds since the epoch."""
 
@@ -128,11 +142,20 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     source: str | None = None
     extra: dict[str, Any] = {}
     """Fields this version does not know, kept for the archive."""
+    receipt: Receipt = Receipt()
 
     @property
     def shopper(self) -> str:
         """Who the event is about: the known user, else the browser."""
         return self.user_id or self.client_id or ""
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """An event that counts, once, and whose it is: `shopper` is the key of a profile, empty for an event that
+    may feed aggregates only. Such an event has no identifiers left in it."""
+
+    shopper: str
+    event: Event
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -264,6 +287,7 @@ def from_fields(fields: dict[str, Any], now_us: int) -> Event:
 def to_wire(event: Event) -> dict[str, Any]:
     """The JSON object of an event, as a publisher would send it. `from_fields` reads it back equal."""
     fields = _flat(msgspec.to_builtins(event))
+    fields.pop("receipt", None)
     fields["event_time"] = clock.to_rfc3339(event.event_time)
     if event.items:
         fields["items"] = [_flat(item) for item in fields["items"]]

@@ -8,7 +8,7 @@ import msgspec
 from apache_beam import coders
 
 from evermail.documents import TYPES, Document
-from evermail.events import Event, Rejected
+from evermail.events import Accepted, Event, Rejected
 from evermail.interest import RowUpdate
 
 
@@ -47,6 +47,10 @@ class EventCoder(StructCoder):
     struct = Event
 
 
+class AcceptedCoder(StructCoder):
+    struct = Accepted
+
+
 class RejectedCoder(StructCoder):
     struct = Rejected
 
@@ -75,6 +79,7 @@ class DocumentCoder(coders.Coder):  # type: ignore[misc]
 def register() -> None:
     """Makes Beam use these coders wherever it meets the types."""
     coders.registry.register_coder(Event, EventCoder)
+    coders.registry.register_coder(Accepted, AcceptedCoder)
     coders.registry.register_coder(Rejected, RejectedCoder)
     coders.registry.register_coder(RowUpdate, RowUpdateCoder)
     coders.registry.register_coder(Document, DocumentCoder)

@@ -23,11 +23,18 @@ class JobConfig:
     allowed_lateness_us: int = clock.DAY
     profile_flush_us: int = clock.SECOND // 2
     neighbors_flush_us: int = 10 * clock.SECOND
+    neighbors_settle_us: int = 10 * clock.MINUTE
     trending_window_us: int = clock.MINUTE
     interest_half_life_us: int = HALF_LIFE_US
     trending_half_life_us: int = clock.DAY
     neighbors_kept: int = 50
     trending_kept: int = 100
+    cart_gap_us: int = clock.HOUR
+    catalog_ttl_us: int = 5 * clock.MINUTE
+    catalog_wait_us: int = 15 * clock.MINUTE
+    bootstrap: bool = True
+    quick_state_cache: bool = True
+    store_ramp_up: bool = False
     store_retry_us: int = 5 * clock.MINUTE
     store_backoff: Backoff = field(default_factory=Backoff)
     version: str = __version__

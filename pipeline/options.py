@@ -53,7 +53,8 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
             "--allowed_lateness_s",
             type=float,
             default=86_400,
-            help="Events older than this, in seconds, are counted as late and dead-lettered. Default: a day.",
+            help="Events that were older than this, in seconds, when Pub/Sub took them are counted as late, "
+            "archived and dead-lettered. Default: a day.",
         )
         parser.add_argument(
             "--profile_flush_s",
@@ -66,6 +67,59 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
             type=float,
             default=10,
             help="A row of neighbours or trending items is written at most once in this time, in seconds.",
+        )
+        parser.add_argument(
+            "--neighbors_settle_s",
+            type=float,
+            default=600,
+            help="A row of neighbours that changed too little to change a ranking is written no later than "
+            "this, in seconds.",
+        )
+        parser.add_argument(
+            "--triggers_topic",
+            help="Pub/Sub topic that is told of carts left without a purchase. Default: nobody is.",
+        )
+        parser.add_argument(
+            "--cart_gap_s",
+            type=float,
+            default=3600,
+            help="A cart is left when its shopper has done nothing for this long, in seconds.",
+        )
+        parser.add_argument(
+            "--archive",
+            help="Where every accepted event is kept: bigquery:PROJECT.DATASET.TABLE, or a folder (gs://... "
+            "or local) for files of newline-delimited JSON. Default: events are not archived.",
+        )
+        parser.add_argument(
+            "--catalog_ttl_s",
+            type=float,
+            default=300,
+            help="How long a worker remembers a product of the catalog, in seconds.",
+        )
+        parser.add_argument(
+            "--catalog_wait_s",
+            type=float,
+            default=900,
+            help="How long an event waits for a product that the catalog does not know yet, in seconds, "
+            "before it counts without what the catalog would have said.",
+        )
+        parser.add_argument(
+            "--no_bootstrap",
+            action="store_true",
+            help="Do not read stored documents for keys without state: for rebuilding them from the archive.",
+        )
+        parser.add_argument(
+            "--state_cache",
+            choices=("quick", "stock"),
+            default="quick",
+            help="How workers weigh what they keep of state: quick adds up the sizes that our values know of "
+            "themselves, stock walks all they refer to, many times slower. Default: quick.",
+        )
+        parser.add_argument(
+            "--store_ramp_up",
+            action="store_true",
+            help="Begin with 500 writes a second in all and grow by half every five minutes, as Firestore "
+            "asks for a new database.",
         )
         parser.add_argument(
             "--trending_window_s",
@@ -85,12 +139,21 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
         """The settings in the job's own terms. Raises `OptionError` for what is missing or cannot be used."""
         self._require("events_subscription", _SUBSCRIPTION, "projects/PROJECT/subscriptions/NAME")
         self._require("dead_letter_topic", _TOPIC, "projects/PROJECT/topics/NAME")
+        if self.triggers_topic:
+            self._require("triggers_topic", _TOPIC, "projects/PROJECT/topics/NAME")
         return JobConfig(
             store_url=self._store_url(),
             pseudonym_keys=self._key_source(),
             allowed_lateness_us=self._us("allowed_lateness_s"),
             profile_flush_us=self._us("profile_flush_s"),
             neighbors_flush_us=self._us("neighbors_flush_s"),
+            neighbors_settle_us=self._us("neighbors_settle_s"),
+            cart_gap_us=self._us("cart_gap_s"),
+            catalog_ttl_us=self._us("catalog_ttl_s"),
+            catalog_wait_us=self._us("catalog_wait_s"),
+            bootstrap=not self.no_bootstrap,
+            quick_state_cache=self.state_cache == "quick",
+            store_ramp_up=self.store_ramp_up,
             trending_window_us=self._window_us("trending_window_s"),
             store_retry_us=self._us("store_retry_s"),
         )

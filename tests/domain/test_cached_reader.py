@@ -132,7 +132,7 @@ def test_by_default_it_fits_into_a_small_instance() -> None:
     reader.get_many([key(items[1])])
     reader.get_many([key(items[0])])
     assert store.reads[1:] == [items[0]]
-    assert CAPACITY * bytes_of_a_long_row() < 50e6
+    assert CAPACITY * bytes_of_a_long_row() < 512 * 2**20 / 8
 
 
 def bytes_of_a_long_row() -> int:

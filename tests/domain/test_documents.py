@@ -29,7 +29,7 @@ EXAMPLES: list[Document] = [
     Neighbors(**SHARED, as_of=4, total=1.5, neighbors=[Neighbor("b", 1.5)]),
     Trending(**SHARED, as_of=4, items=[Neighbor("b", 2.0)]),
     Product(**SHARED, title="Töpfe", url="u", image_url="i", price=19.9, currency="EUR", sale_price=9.9),
-    Impression(**SHARED, source="personal", slots=[Shown("a", "why")], opens=2),
+    Impression(**SHARED, shopper="s", source="personal", slots=[Shown("a", "why")], opens=2),
     Suppression(**SHARED, reason="unsubscribed"),
     Campaign(**SHARED, name="n", template="t"),
 ]

@@ -57,7 +57,9 @@ def test_structs_come_back_equal_by_the_coder_of_their_type(value: Any) -> None:
         Product(
             id="A", version=1, updated_at=2, title="t", url="u", image_url="i", price=1.0, currency="EUR"
         ),
-        Impression(id="c:s", version=1, updated_at=2, source="personal", slots=[Shown("A", "seen")]),
+        Impression(
+            id="c:s", shopper="s", version=1, updated_at=2, source="personal", slots=[Shown("A", "seen")]
+        ),
     ],
 )
 def test_documents_come_back_as_what_they_are(document: Document) -> None:
