@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from evermail import documents
 from evermail.documents import (
     Campaign,
+    Erasure,
     Document,
+    Erasure,
     Impression,
     Key,
     Neighbor,
@@ -31,6 +33,7 @@ EXAMPLES: list[Document] = [
     Product(**SHARED, title="Töpfe", url="u", image_url="i", price=19.9, currency="EUR", sale_price=9.9),
     Impression(**SHARED, shopper="s", source="personal", slots=[Shown("a", "why")], opens=2),
     Suppression(**SHARED, reason="unsubscribed"),
+    Erasure(**SHARED, erased_at=4),
     Campaign(**SHARED, name="n", template="t"),
 ]
 
