@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from evermail import documents
 from evermail.documents import (
     Campaign,
-    Erasure,
     Document,
     Erasure,
     Impression,
