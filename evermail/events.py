@@ -123,6 +123,8 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     user_aliases: tuple[str, ...] = ()
     client_aliases: tuple[str, ...] = ()
     """What the same identifiers were called under earlier pseudonym keys, newest first."""
+    linked_at: int = 0
+    """Event time (microseconds) of the `identify` that says whose event this is; 0 if it says so itself."""
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
