@@ -64,3 +64,15 @@ def test_what_is_none_of_its_collection_is_told(document: Document, body: bytes)
 @given(st.builds(Profile, id=st.text(), version=st.integers(0, 2**63 - 1), updated_at=st.just(1)))
 def test_every_profile_comes_back_equal(profile: Profile) -> None:
     assert documents.from_json("profiles", documents.to_json(profile)) == profile
+
+
+def test_an_erased_profile_says_nothing_and_has_expired() -> None:
+    erased = Profile.erased("x", version=9, now_us=5)
+    assert erased == Profile(id="x", version=9, updated_at=5, expire_at=5, as_of=0, events=0)
+
+
+def test_the_writers_memory_is_no_part_of_the_json() -> None:
+    without = Profile(**SHARED, as_of=4, events=2)
+    remembering = msgspec.structs.replace(without, memory=b"what only the writer needs")
+    assert documents.to_json(remembering) == documents.to_json(without)
+    assert remembering.memory == b"what only the writer needs"
