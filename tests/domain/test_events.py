@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from evermail import clock, events
-from evermail.events import Code, Consent, Event, EventName, Item, Refusal, Rejected
+from evermail.events import Code, Consent, Event, EventName, Item, Refusal, Rejected, reading
 
 NOW = 1_795_489_200 * clock.SECOND  # 2026-11-24T03:00:00Z
 USER, CLIENT = "ann@example.com", "GA1.1.1712345678"
@@ -28,6 +28,12 @@ VIEW: dict[str, Any] = {
 
 def encode(fields: dict[str, Any], **changes: Any) -> bytes:
     return json.dumps({**fields, **changes}).encode()
+
+
+def named(name: EventName, **changes: Any) -> bytes:
+    """An event of this name that has what it needs."""
+    needed = {"consent": {"personalization": True}} if name is EventName.UPDATE_CONSENT else {}
+    return encode(VIEW, event_name=name, **needed, **changes)
 
 
 def without(*names: str) -> bytes:
@@ -80,13 +86,13 @@ def test_reads_every_field() -> None:
 
 @pytest.mark.parametrize("name", EventName)
 def test_takes_every_name(name: EventName) -> None:
-    assert accepted(encode(VIEW, event_name=name)).event_name is name
+    assert accepted(named(name)).event_name is name
 
 
 @pytest.mark.parametrize("name", sorted(set(EventName) - events.NEEDS_ITEMS))
 @pytest.mark.parametrize("items", [None, []])
 def test_events_that_are_not_about_items_need_none(name: EventName, items: list[Any] | None) -> None:
-    assert accepted(encode(VIEW, event_name=name, items=items)).items == ()
+    assert accepted(named(name, items=items)).items == ()
 
 
 # Reasons to refuse
@@ -142,10 +148,39 @@ REFUSED: dict[str, tuple[bytes, Code, str]] = {
         Code.INVALID_IDENTIFIER,
         "item_category",
     ),
-    "an unknown name": (encode(VIEW, event_name="page_view"), Code.UNKNOWN_EVENT_NAME, "'page_view'"),
+    "an unknown name": (
+        encode(VIEW, event_name="page_view"),
+        Code.UNKNOWN_EVENT_NAME,
+        "(9 characters) is not one of",
+    ),
     "a day": (encode(VIEW, event_time="2026-11-24"), Code.INVALID_EVENT_TIME, "RFC 3339"),
     "tomorrow": (encode(VIEW, event_time="2026-11-25T03:00:00Z"), Code.EVENT_TIME_IN_FUTURE, "86400 s"),
     "nobody": (without("client_id", "user_id"), Code.MISSING_SHOPPER, "client_id"),
+    "a user of no browser": (
+        encode(VIEW, event_name="identify", client_id=None),
+        Code.MISSING_SHOPPER,
+        "identify joins client_id and user_id: client_id is missing",
+    ),
+    "a browser of no user": (
+        encode(VIEW, event_name="identify", user_id=""),
+        Code.MISSING_SHOPPER,
+        "identify joins client_id and user_id: user_id is missing",
+    ),
+    "a change to nothing": (
+        encode(VIEW, event_name="update_consent"),
+        Code.MISSING_FIELD,
+        "needs consent.personalization",
+    ),
+    "a change to null": (
+        encode(VIEW, event_name="update_consent", consent=None),
+        Code.MISSING_FIELD,
+        "needs consent.personalization",
+    ),
+    "a yes by silence": (
+        encode(VIEW, event_name="update_consent", consent={"ads": False}),
+        Code.MISSING_FIELD,
+        "needs consent.personalization",
+    ),
     "empty cookies": (encode(VIEW, client_id="", user_id=""), Code.MISSING_SHOPPER, "user_id"),
     "a view of nothing": (encode(VIEW, items=[]), Code.MISSING_ITEMS, "view_item"),
 }
@@ -184,7 +219,7 @@ def test_a_bug_costs_one_event_and_tells_nothing(monkeypatch: pytest.MonkeyPatch
     def buggy(fields: dict[str, Any], now_us: int) -> Event:
         raise ZeroDivisionError(fields["user_id"])
 
-    monkeypatch.setattr(events, "from_fields", buggy)
+    monkeypatch.setattr(reading, "from_fields", buggy)
     refused = rejected(encode(VIEW))
     assert (refused.code, refused.message) == (Code.INTERNAL_ERROR, "ZeroDivisionError while decoding")
 
@@ -466,8 +501,18 @@ items = st.builds(
     optional,
     extras(Item),
 )
+
+
+def needed(name: EventName) -> dict[str, Any]:
+    """What an event of this name cannot be without."""
+    return {
+        EventName.IDENTIFY: {"user_id": "u"},
+        EventName.UPDATE_CONSENT: {"consent": Consent(extra={"ads": True})},
+    }.get(name, {})
+
+
 valid_events = st.builds(
-    Event,
+    lambda **fields: Event(**{**fields, **needed(fields["event_name"])}),
     event_id=identifiers,
     event_name=st.sampled_from(EventName),
     event_time=st.integers(events.EARLIEST_TIME_US, NOW + events.MAX_FUTURE_US),

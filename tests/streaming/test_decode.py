@@ -107,7 +107,8 @@ class TestGoodMessages:
 
     @pytest.mark.parametrize("name", EventName)
     def test_every_known_name_is_read(self, name: EventName) -> None:
-        decoded = decode(msgspec.json.encode(wire(event_name=name)))
+        fields = wire(event_name=name, user_id="crm-7", consent={"personalization": True})
+        decoded = decode(msgspec.json.encode(fields))
         assert isinstance(decoded, Event)
         assert decoded.event_name is name
 
