@@ -1,0 +1,342 @@
+"""The whole memory of one shopper, and its only updates.
+
+The result does not depend on the order in which events arrive: event time rules everywhere. That is
+exact as far as the memory reaches, which is bounded in every part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+
+import msgspec
+
+from evermail import clock, consent
+from evermail.consent import Statement
+from evermail.documents import Profile, Seen
+from evermail.event_ids import KnownIds, Standing, marks_of
+from evermail.events import Event, EventName
+from evermail.holdings import CartLine, Holdings
+from evermail.interest import MAX_LINES, TOUCHES, Changes, RowUpdate, Touch
+
+MAX_HISTORY = 64
+PROFILE_HISTORY = 50
+PROFILE_RETENTION_US = 180 * clock.DAY
+MAX_LINKS = 8
+
+Updates = list[tuple[str, RowUpdate]]
+
+
+class Verdict(Enum):
+    ACCEPTED = "accepted"
+    """It counts, and is part of the profile."""
+    AGGREGATED = "aggregated"
+    """It counts, in aggregates without identifiers only: there is no consent to more."""
+    DUPLICATE = "duplicate"
+    COLLISION = "id_collision"
+    LATE = "late"
+    FORGOTTEN = "ids_forgotten"
+    ERASED = "erased"
+    """It is older than the erasure of its shopper: dropped, and nothing is kept of it."""
+
+
+class Link(msgspec.Struct, array_like=True, frozen=True, order=True):
+    """An `identify`: from `event_time` on, what this client does is done by `user`."""
+
+    event_time: int
+    event_hash: int
+    user: str
+
+
+class ShopperState(msgspec.Struct, array_like=True):
+    """What is remembered of one shopper, a user or a client that is not known to be one.
+
+    `events` counts what went into the profile and is in it still, `dropped` what was in it once and left it,
+    by erasure or the withdrawal of consent. Touches up to `history_horizon` have been let go: what comes
+    from before it still counts as an event, and in cart and purchases, but pairs with nothing, since its
+    neighbours in time are not known any more. `links` are those of a client.
+    """
+
+    events: int = 0
+    dropped: int = 0
+    as_of: int = 0
+    version: int = 0
+    ids: KnownIds = msgspec.field(default_factory=KnownIds)
+    touches: list[Touch] = []
+    history_horizon: int = 0
+    holdings: Holdings = msgspec.field(default_factory=Holdings)
+    statements: list[Statement] = []
+    erased_second: int = -1
+    links: list[Link] = []
+
+    def copy(self) -> ShopperState:
+        """A state of its own, as deep as updates reach."""
+        return ShopperState(
+            self.events,
+            self.dropped,
+            self.as_of,
+            self.version,
+            self.ids.copy(),
+            list(self.touches),
+            self.history_horizon,
+            self.holdings.copy(),
+            list(self.statements),
+            self.erased_second,
+            list(self.links),
+        )
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory this takes, without walking through it."""
+        holdings = self.holdings
+        return (
+            900
+            + 136 * len(self.ids.seen)
+            + 200 * len(self.touches)
+            + 380 * len(holdings.lines)
+            + 150 * len(holdings.purchased)
+            + 80 * (len(self.statements) + len(self.links))
+        )
+
+    def apply(self, event: Event, *, oldest_us: int, now_us: int) -> tuple[Verdict, Updates]:
+        """Takes one event in, unless it is a duplicate, a collision, older than `oldest_us`, of a time whose
+        ids have been let go, or of a shopper who was erased since.
+
+        Returns the verdict and the changes it makes to rows of neighbours, at most one record
+        for each row and event time. `now_us` is when the event was received.
+        """
+        marks = marks_of(event)
+        # Nothing happens after it was received: a clock that is ahead must not make us forget what is now.
+        time_us = min(event.event_time, now_us)
+        second = time_us // clock.SECOND
+        standing = self.ids.judge(event, marks, second)
+        if standing is Standing.COPY:
+            return Verdict.DUPLICATE, []
+        if standing is Standing.COLLISION:
+            return Verdict.COLLISION, []
+        if second <= self.erased_second:
+            return Verdict.ERASED, []
+        name = event.event_name
+        if name is EventName.UPDATE_CONSENT:
+            # However late it comes, and even if this should be a copy: what a shopper says holds.
+            self.hear(event, marks.id_hash, now_us)
+        if event.event_time < oldest_us and name not in _NEVER_LATE:
+            return Verdict.LATE, []
+        if standing is Standing.FORGOTTEN and name is not EventName.ERASE_USER:
+            return Verdict.FORGOTTEN, []
+        if name is EventName.ERASE_USER:
+            self.erase(second)
+            self.ids.remember(marks, second, counted=False)
+            self.dropped += 1  # it counts, and is in no profile
+            return Verdict.ACCEPTED, []
+        if not self.may_use(event):
+            self.ids.remember(marks, second, counted=False)
+            return Verdict.AGGREGATED, []
+        self.ids.remember(marks, second, counted=True)
+        self.events += 1
+        self.as_of = max(self.as_of, time_us)
+        updates: Updates = []
+        if name in TOUCHES:
+            changes = Changes()
+            for line, item in enumerate(event.items[:MAX_LINES]):
+                touch = Touch(time_us, marks.id_hash, line, item.item_id, name.value)
+                self._insert(touch, changes)
+            updates = changes.records()
+            self._trim()
+        self.holdings.apply(event, time_us, marks.id_hash)
+        return Verdict.ACCEPTED, updates
+
+    def hear(self, event: Event, id_hash: int, now_us: int) -> bool:
+        """Takes in what an `update_consent` says, received at `now_us`. Returns whether that was news."""
+        if event.consent is None:
+            return False
+        second = min(event.event_time, now_us) // clock.SECOND
+        news = consent.say(self.statements, Statement(second, id_hash, event.consent.personalization))
+        if news:
+            self._keep_what_is_allowed()
+        return news
+
+    def may_use(self, event: Event) -> bool:
+        """Whether an event may be used for personalisation.
+
+        Not if the shopper says no, nor if a browser belongs to a user who was erased since it was told so.
+        """
+        if consent.withheld(event):
+            return False
+        linked_at = event.receipt.linked_at
+        if linked_at and linked_at // clock.SECOND <= self.erased_second:
+            return False
+        return not self.statements or consent.allows(self.statements, event.event_time // clock.SECOND)
+
+    def user_at(self, time_us: int) -> Link | None:
+        """Whose event of this time is, if it is a client's: the user of the last `identify` until then. What
+        came before the first one belongs to the first user."""
+        if not self.links:
+            return None
+        found = self.links[0]
+        for link in self.links:
+            if link.event_time > time_us:
+                break
+            found = link
+        return found
+
+    def link(self, link: Link) -> bool:
+        """Joins a client to a user. Returns whether that was news."""
+        if link in self.links:
+            return False
+        self.links = sorted([*self.links, link])
+        if len(self.links) > MAX_LINKS:
+            del self.links[1]  # the first one says whose everything before it is
+        self.as_of = max(self.as_of, link.event_time)
+        return True
+
+    def erase(self, second: int) -> None:
+        """Nothing up to this second stays, and nothing of it may come back."""
+        if second <= self.erased_second:
+            return
+        self.erased_second = second
+        uncounted = self.events - self.ids.counted_after(-1)  # their ids have been let go
+        kept = self.ids.counted_after(second) + (uncounted if self.ids.horizon[0] > second else 0)
+        self.ids.forget_until(second)
+        self.statements = [statement for statement in self.statements if statement.second > second]
+        self.links = [link for link in self.links if link.event_time // clock.SECOND > second]
+        self._drop_all_but(kept, lambda time_us: time_us // clock.SECOND > second)
+
+    def hand_over(self) -> tuple[ShopperState, Updates]:
+        """Gives up everything but ids and links, for the user that this client turned out to be.
+
+        Returns what is given, and the changes that take its pairs back: they are made anew among the
+        user's own. The ids stay known here as well: copies may come by either way.
+        """
+        changes = Changes()
+        changes.take_back(self.touches)
+        given = self.copy()
+        given.links, given.dropped, given.erased_second = [], 0, -1
+        self.events, self.statements = 0, []
+        self.touches, self.holdings, self.history_horizon = [], Holdings(), 0
+        self.ids.discount(frozenset())
+        return given, changes.records()
+
+    def take_over(self, given: ShopperState) -> Updates:
+        """Takes in what was remembered of a client of this user; the way back of `hand_over`."""
+        erased = (self.erased_second + 1) * clock.SECOND
+        dropped = 0
+        if self.erased_second >= 0:
+            kept = given.ids.counted_after(self.erased_second)
+            dropped = given.events - kept
+        for statement in given.statements:
+            consent.say(self.statements, statement)
+        self.ids.merge(given.ids)
+        self.events += given.events - dropped
+        self.dropped += dropped
+        self.as_of = max(self.as_of, given.as_of)
+        changes = Changes()
+        if given.history_horizon > self.history_horizon and not self.touches:
+            self.history_horizon = given.history_horizon
+        for touch in given.touches:
+            if touch.event_time >= erased:
+                self._insert(touch, changes)
+        self._trim()
+        moved = given.holdings.copy()
+        if dropped:
+            moved.keep(lambda time_us: time_us >= erased)
+        self.holdings.merge(moved)
+        if given.statements:
+            self._keep_what_is_allowed()
+        return changes.records()
+
+    def to_profile(self, shopper: str, now_us: int) -> Profile:
+        """The document of this shopper, with the memory that a state can be made of again.
+
+        Its version is the time of writing, moved on where clocks go back. One that says nothing is already
+        expired; one of a client who is known as a user says only where to look.
+        """
+        self.version = max(self.version + 1, now_us)
+        if not (self.events or self.statements or self.links):
+            return Profile.erased(shopper, self.version, now_us)
+        return Profile(
+            id=shopper,
+            version=self.version,
+            updated_at=now_us,
+            expire_at=(self.as_of or now_us) + PROFILE_RETENTION_US,
+            memory=self.to_bytes(),
+            as_of=self.as_of,
+            events=self.events,
+            history=[
+                Seen(touch.item_id, touch.event_time, touch.event)
+                for touch in reversed(self.touches[-PROFILE_HISTORY:])
+            ],
+            cart=self.holdings.quantities(),
+            purchased=dict(sorted(self.holdings.purchased.items())),
+            moved_to=self.links[-1].user if self.links else None,
+        )
+
+    @classmethod
+    def from_profile(cls, profile: Profile) -> ShopperState:
+        """A state to go on from: all of it if the profile has its memory, else what the document says."""
+        if profile.memory:
+            state = cls.from_bytes(profile.memory)
+            state.version = max(state.version, profile.version)
+            return state
+        purchased = dict(profile.purchased)
+        lines = {
+            item_id: CartLine(purchased.get(item_id, 0)).changed((profile.as_of, 0, quantity))
+            for item_id, quantity in profile.cart.items()
+        }
+        return cls(
+            events=profile.events,
+            as_of=profile.as_of,
+            version=profile.version,
+            touches=sorted(
+                Touch(seen.event_time, 0, -place, seen.item_id, seen.event)
+                for place, seen in enumerate(profile.history)
+            ),
+            holdings=Holdings(lines, purchased),
+            links=[Link(0, 0, profile.moved_to)] if profile.moved_to else [],
+        )
+
+    def to_bytes(self) -> bytes:
+        return _ENCODER.encode(self)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> ShopperState:
+        return _DECODER.decode(data)
+
+    def _insert(self, touch: Touch, changes: Changes) -> None:
+        if touch.event_time <= self.history_horizon:
+            changes.touch(touch)
+        else:
+            changes.insert(self.touches, touch)
+
+    def _trim(self) -> None:
+        excess = len(self.touches) - MAX_HISTORY
+        if excess > 0:
+            self.history_horizon = self.touches[excess - 1].event_time
+            del self.touches[:excess]
+
+    def _keep_what_is_allowed(self) -> None:
+        """Lets go of what there is no consent for, or none any more. Aggregates keep what they were told."""
+        statements = self.statements
+        if all(statement.allowed for statement in statements):
+            return
+        uncounted = self.events - self.ids.counted_after(-1)  # their ids have been let go
+        allowed = frozenset(s for s in self.ids.seconds() if consent.allows(statements, s))
+        kept = self.ids.discount(allowed)
+        if consent.allows(statements, self.ids.horizon[0]):
+            kept += uncounted
+        self._drop_all_but(kept, lambda time_us: consent.allows(statements, time_us // clock.SECOND))
+
+    def _drop_all_but(self, kept_events: int, allowed: Callable[[int], bool]) -> None:
+        self.dropped += self.events - kept_events
+        self.events = kept_events
+        self.touches = [touch for touch in self.touches if allowed(touch.event_time)]
+        self.holdings.keep(allowed)
+        if not self.events:
+            self.as_of = 0
+
+
+_NEVER_LATE = frozenset({EventName.ERASE_USER, EventName.UPDATE_CONSENT})
+"""What people ask for holds however long it was on the way."""
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(ShopperState)

@@ -1,0 +1,42 @@
+"""What comes to a user: events, and what was remembered of a client who turned out to be this user."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from apache_beam import coders
+
+from evermail.events import Event
+from evermail.shopper import ShopperState
+
+
+class Handover(msgspec.Struct, frozen=True):
+    """The memory of a client. It is given once: the client's own state is empty from then on."""
+
+    state: ShopperState
+
+
+class Arrival:
+    """The type of what comes to a user, for Beam: an `Event` or a `Handover`."""
+
+
+class ArrivalCoder(coders.Coder):  # type: ignore[misc]
+    """A byte that tells which of the two, and its msgpack."""
+
+    def encode(self, value: Any) -> bytes:
+        return (b"e" if type(value) is Event else b"h") + _ENCODER.encode(value)
+
+    def decode(self, encoded: bytes) -> Any:
+        return (_EVENTS if encoded[:1] == b"e" else _HANDOVERS).decode(memoryview(encoded)[1:])
+
+    def is_deterministic(self) -> bool:
+        return False
+
+    def to_type_hint(self) -> type[Arrival]:
+        return Arrival
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_EVENTS = msgspec.msgpack.Decoder(Event)
+_HANDOVERS = msgspec.msgpack.Decoder(Handover)

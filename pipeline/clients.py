@@ -1,0 +1,89 @@
+"""Browsers that may turn out to be a user's: anonymous shoppers, until an `identify` says who they are.
+
+What a client did before that moves to the user once, its pairs in the rows of neighbours included: they are
+taken back here and made again among the user's own. From then on this stage only passes events on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from apache_beam.pvalue import TaggedOutput
+
+from evermail import clock
+from evermail.event_ids import marks_of
+from evermail.events import Event, EventName
+from evermail.shopper import Link, ShopperState
+from pipeline import names
+from pipeline.arrivals import Handover
+from pipeline.keeper import MOVED, Keeper
+
+_REFRESH_US = 30 * clock.DAY
+"""A link is written again when a client comes back after this time: in the store it must not expire."""
+
+
+class Clients(Keeper):
+    """What comes to a client: events. Those that are a user's go on by the tag `MOVED`: (user, Arrival)."""
+
+    def visit(self, client: str, state: ShopperState, event: Event) -> Iterator[Any]:
+        name, user = event.event_name, event.user_id
+        if name is EventName.IDENTIFY and user and state.may_use(event):
+            yield from self._identify(state, event, user)
+        link = state.user_at(event.event_time)
+        if not (user or link):
+            yield from self.judge(client, state, event)
+            return
+        marks = marks_of(event)
+        if marks.id_hash in state.ids.seen:  # from before it was known who this is
+            yield from self.judge(client, state, event)
+            return
+        if name is EventName.ERASE_USER:
+            yield from self._erase(client, state, event)
+        elif name is EventName.UPDATE_CONSENT:
+            self._hear(state, event, marks.id_hash)
+        elif link is not None and event.event_time > state.as_of + _REFRESH_US:
+            state.as_of = event.event_time
+            self.note(flush=True)
+        if link is not None and not user:
+            user, event = link.user, _linked(event, link)
+        yield TaggedOutput(MOVED, (user, event))
+
+    def aliases(self, arrival: Event) -> tuple[str, ...]:
+        return arrival.receipt.client_aliases
+
+    def _identify(self, state: ShopperState, event: Event, user: str) -> Iterator[Any]:
+        received_us = self.received_us(event)
+        if event.event_time < received_us - self.config.allowed_lateness_us:
+            return  # the user's stage will call it late
+        first = not state.links
+        if not state.link(Link(min(event.event_time, received_us), marks_of(event).id_hash, user)):
+            return
+        self.note(flush=True)
+        if first:
+            given, updates = state.hand_over()
+            if given.events or given.statements:
+                yield from self.update_rows(updates)
+                yield TaggedOutput(MOVED, (user, Handover(given)))
+
+    def _erase(self, client: str, state: ShopperState, event: Event) -> Iterator[Any]:
+        """The browser's own memory goes, and who it belongs to; the user's goes at the next stage."""
+        dropped = state.dropped
+        state.erase(min(event.event_time, self.received_us(event)) // clock.SECOND)
+        self.tally[names.DROPPED] += state.dropped - dropped
+        self.note(flush=True)
+        yield from self.erase_documents(client, event)
+
+    def _hear(self, state: ShopperState, event: Event, id_hash: int) -> None:
+        """What somebody says as a user holds for what the browser still has of its own."""
+        dropped = state.dropped
+        if state.hear(event, id_hash, self.received_us(event)):
+            self.note(flush=True)
+        self.tally[names.DROPPED] += state.dropped - dropped
+
+
+def _linked(event: Event, link: Link) -> Event:
+    """The event with word of how it came to its user."""
+    receipt = msgspec.structs.replace(event.receipt, linked_at=link.event_time)
+    return msgspec.structs.replace(event, receipt=receipt)

@@ -1,0 +1,178 @@
+"""What is done with one arrival at one shopper: the memory updated, and what follows from it told.
+
+Nothing here knows where the memory is kept: pipeline/remember.py keeps it in Beam's state, and
+pipeline/backfill.py for as long as it works through all that one shopper ever did. What clients and users
+have in common is here; pipeline/clients.py and pipeline/users.py say in what they differ.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from apache_beam.pvalue import TaggedOutput
+
+from evermail import clock, consent
+from evermail.documents import Document, Erasure, Key, Profile
+from evermail.event_ids import MAX_IDS
+from evermail.events import Accepted, Code, Event, EventName, Rejected, to_json
+from evermail.shopper import PROFILE_RETENTION_US, ShopperState, Updates, Verdict
+from evermail.tokens import DEFAULT_MAX_AGE_US
+from pipeline import names
+from pipeline.bootstrap import Stored
+from pipeline.config import JobConfig
+
+ACCEPTED, ROW_UPDATES, REFUSED = "accepted", "row_updates", "refused"
+LATE, ERASURES, MOVED = "late", "erasures", "moved"
+
+
+class Keeper:
+    """Updates memories. Subclasses implement `visit` and `aliases`.
+
+    `changed` and `flush_wanted` say what the last visit did: whether the state is another one, and whether
+    the profile is. `tally` counts by the names of counters, until somebody empties it.
+    """
+
+    def __init__(self, config: JobConfig) -> None:
+        self.config = config
+        self.tally: Counter[str] = Counter()
+        self.changed = self.flush_wanted = False
+        self._stored = Stored(config)
+
+    def visit(self, shopper: str, state: ShopperState, arrival: Any) -> Iterator[Any]:
+        """What follows from one arrival: outputs of a DoFn."""
+        raise NotImplementedError
+
+    def aliases(self, arrival: Any) -> tuple[str, ...]:
+        """What this shopper was called under earlier pseudonym keys."""
+        raise NotImplementedError
+
+    def recall(self, shopper: str, state: ShopperState, arrival: Any) -> Iterator[Document]:
+        """Fills a new state with what the store holds, under this key or a name from before keys rotated."""
+        aliases = self.aliases(arrival)
+        profile_keys = [Key(Profile.COLLECTION, key) for key in (shopper, *aliases)]
+        erasure_keys = [Key(Erasure.COLLECTION, key) for key in (shopper, *aliases)]
+        found = self._stored.read([*profile_keys, *erasure_keys])
+        for key in profile_keys:
+            profile = found.get(key)
+            if not isinstance(profile, Profile) or (key.id != shopper and profile.moved_to):
+                continue
+            stored = ShopperState.from_profile(profile)
+            for field in ShopperState.__struct_fields__:
+                setattr(state, field, getattr(stored, field))
+            if key.id != shopper:
+                yield from self._leave_word(profile, shopper)
+                self.changed = self.flush_wanted = True
+            break
+        for key in erasure_keys:
+            erasure = found.get(key)
+            if isinstance(erasure, Erasure):
+                state.erased_second = max(state.erased_second, erasure.erased_at // clock.SECOND)
+
+    def _leave_word(self, profile: Profile, shopper: str) -> Iterator[Document]:
+        """Emails on their way ask by the old name until their tokens expire."""
+        now_us = self.config.wall_clock()
+        self.tally[names.DOCUMENTS_MADE] += 1
+        yield Profile(
+            id=profile.id,
+            version=max(profile.version + 1, now_us),
+            updated_at=now_us,
+            expire_at=now_us + DEFAULT_MAX_AGE_US,
+            as_of=0,
+            events=0,
+            moved_to=shopper,
+        )
+
+    def received_us(self, event: Event) -> int:
+        """When Pub/Sub took the event."""
+        return event.receipt.received_at or self.config.wall_clock()
+
+    def note(self, *, flush: bool) -> None:
+        """The state has changed; `flush`: and the profile with it."""
+        self.changed = True
+        self.flush_wanted = self.flush_wanted or flush
+
+    def judge(self, shopper: str, state: ShopperState, event: Event) -> Iterator[Any]:
+        """Takes an event in, or refuses it, and counts which: every event comes here exactly once."""
+        received_us = self.received_us(event)
+        dropped = state.dropped
+        verdict, updates = state.apply(
+            event, oldest_us=received_us - self.config.allowed_lateness_us, now_us=received_us
+        )
+        tally = self.tally
+        if verdict is Verdict.ACCEPTED:
+            self.note(flush=True)
+            tally[names.ACCEPTED] += 1
+            yield TaggedOutput(ACCEPTED, Accepted(shopper, event))
+            if updates:
+                yield from self.update_rows(updates)
+            if event.event_name is EventName.ERASE_USER:
+                yield from self.erase_documents(shopper, event)
+        elif verdict is Verdict.AGGREGATED:
+            self.note(flush=event.event_name is EventName.UPDATE_CONSENT)
+            tally[names.ACCEPTED] += 1
+            tally[names.AGGREGATED] += 1
+            yield TaggedOutput(ACCEPTED, Accepted("", consent.for_aggregates(event)))
+        elif verdict is Verdict.DUPLICATE:
+            tally[names.DUPLICATE] += 1
+        elif verdict is Verdict.ERASED:
+            tally[names.ERASED] += 1
+        else:
+            if event.event_name is EventName.UPDATE_CONSENT:
+                self.note(flush=True)
+            yield from self._refuse(event if state.may_use(event) else consent.for_aggregates(event), verdict)
+        if state.dropped != dropped:
+            tally[names.DROPPED] += state.dropped - dropped
+
+    def update_rows(self, updates: Updates) -> Iterator[Any]:
+        self.tally[names.ROW_UPDATES_SENT] += len(updates)
+        for update in updates:
+            yield TaggedOutput(ROW_UPDATES, update)
+
+    def erase_documents(self, shopper: str, event: Event) -> Iterator[Any]:
+        now_us = self.config.wall_clock()
+        for key in (shopper, *self.aliases(event)):
+            self.tally[names.ERASURES_SENT] += 1
+            yield TaggedOutput(
+                ERASURES,
+                Erasure(
+                    id=key,
+                    version=now_us,
+                    updated_at=now_us,
+                    expire_at=now_us + PROFILE_RETENTION_US,
+                    erased_at=event.event_time,
+                ),
+            )
+
+    def _refuse(self, event: Event, verdict: Verdict) -> Iterator[Any]:
+        late_after_s = self.config.allowed_lateness_us // clock.SECOND
+        if verdict is Verdict.LATE:
+            self.tally[names.LATE] += 1
+            code, message = Code.LATE, f"event_time is more than {late_after_s} s before it was received"
+            yield TaggedOutput(LATE, event)
+        elif verdict is Verdict.FORGOTTEN:
+            code = Code.IDS_FORGOTTEN
+            message = (
+                f"the ids of this time are not remembered any more (up to {MAX_IDS} of a shopper are): "
+                "whether this is a copy of an earlier event cannot be known"
+            )
+        else:
+            code = Code.ID_COLLISION
+            message = f"event_id {event.event_id!r} was used before with another content"
+        if verdict is not Verdict.LATE:
+            self.tally[names.REJECTED_PREFIX + code] += 1
+        receipt = event.receipt
+        yield TaggedOutput(
+            REFUSED,
+            Rejected(
+                stage="shoppers",
+                code=code,
+                message=message,
+                data=to_json(event),
+                attributes={},
+                pipeline_version=self.config.version,
+                first_seen=receipt.first_seen or self.config.wall_clock(),
+                attempts=receipt.attempts,
+            ),
+        )

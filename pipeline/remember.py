@@ -1,0 +1,157 @@
+"""How Beam keeps the memory of one shopper: a cell of state, timers to write the profile and to forget.
+
+A state is taken from Beam once a bundle and copied before it is changed: Beam's state cache hands out the
+same object again, and a bundle that fails must leave it as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+import msgspec
+from apache_beam.metrics import Metrics
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.timestamp import Timestamp
+
+from evermail import clock
+from evermail.documents import Document
+from evermail.shopper import PROFILE_RETENTION_US, ShopperState
+from pipeline import names
+from pipeline.coders import StructCoder
+from pipeline.config import JobConfig
+from pipeline.flush_timer import OVERDUE_US
+from pipeline.keeper import Keeper
+from pipeline.state_cache import Weighed, quick_weights
+
+_EXPIRY_SLACK_US = clock.DAY
+"""The timer that forgets is moved on once in this time, not with every event."""
+
+
+class Kept(msgspec.Struct, Weighed, array_like=True):
+    """The cell of one shopper. Times are microseconds of the timers' clock; 0 where a timer is not set."""
+
+    state: ShopperState
+    due_us: int = 0
+    expiry_us: int = 0
+    draining: bool = False
+
+    def __sizeof__(self) -> int:
+        return self.state.size
+
+    def copy(self) -> Kept:
+        return Kept(self.state.copy(), self.due_us, self.expiry_us, self.draining)
+
+
+class KeptCoder(StructCoder):
+    struct = Kept
+
+
+class RememberFn(beam.DoFn):  # type: ignore[misc]
+    """(shopper, what comes) -> profiles, and by tag what follows from it, as a `Keeper` says."""
+
+    KEPT = ReadModifyWriteStateSpec("kept", KeptCoder())
+    FLUSH = TimerSpec("flush", TimeDomain.REAL_TIME)
+    EXPIRY = TimerSpec("expiry", TimeDomain.REAL_TIME)
+    DRAIN = TimerSpec("drain", TimeDomain.WATERMARK)
+
+    def __init__(self, config: JobConfig, keeper: type[Keeper]) -> None:
+        self._config = config
+        self._keeper_type = keeper
+
+    def setup(self) -> None:
+        quick_weights(self._config.quick_state_cache)
+
+    def start_bundle(self) -> None:
+        self._keeper = self._keeper_type(self._config)
+        self._open: dict[str, Kept] = {}
+        self._written: set[str] = set()
+
+    def finish_bundle(self) -> None:
+        for name, count in self._keeper.tally.items():
+            Metrics.counter(names.NAMESPACE, name).inc(count)
+
+    def process(
+        self,
+        element: tuple[str, Any],
+        cell: Any = beam.DoFn.StateParam(KEPT),
+        flush: Any = beam.DoFn.TimerParam(FLUSH),
+        expiry: Any = beam.DoFn.TimerParam(EXPIRY),
+        drain: Any = beam.DoFn.TimerParam(DRAIN),
+    ) -> Iterator[Any]:
+        shopper, arrival = element
+        keeper = self._keeper
+        keeper.changed = keeper.flush_wanted = False
+        kept = self._kept(shopper, cell)
+        if kept is None:
+            kept = self._open[shopper] = Kept(ShopperState())
+            yield from keeper.recall(shopper, kept.state, arrival)
+        yield from keeper.visit(shopper, kept.state, arrival)
+        if not keeper.changed:
+            return
+        self._write(shopper, kept, cell)
+        now_us = self._config.timer_clock()
+        if keeper.flush_wanted and (not kept.due_us or now_us > kept.due_us + OVERDUE_US):
+            if not kept.due_us:
+                keeper.tally[names.PROFILE_FLUSHES_DUE] += 1
+            kept.due_us = now_us + self._config.profile_flush_us
+            flush.set(Timestamp(micros=kept.due_us))
+            if not kept.draining:
+                kept.draining = True
+                drain.set(GlobalWindow().max_timestamp())
+        if kept.expiry_us < now_us + PROFILE_RETENTION_US:
+            kept.expiry_us = now_us + PROFILE_RETENTION_US + _EXPIRY_SLACK_US
+            expiry.set(Timestamp(micros=kept.expiry_us))
+
+    @on_timer(FLUSH)  # type: ignore[untyped-decorator]
+    def write_profile(
+        self, shopper: str = beam.DoFn.KeyParam, cell: Any = beam.DoFn.StateParam(KEPT)
+    ) -> Iterator[Document]:
+        yield from self._flush(shopper, cell)
+
+    @on_timer(DRAIN)  # type: ignore[untyped-decorator]
+    def write_last(
+        self, shopper: str = beam.DoFn.KeyParam, cell: Any = beam.DoFn.StateParam(KEPT)
+    ) -> Iterator[Document]:
+        """The job is being drained, or its input has an end: what waits for its time is written now."""
+        yield from self._flush(shopper, cell)
+
+    @on_timer(EXPIRY)  # type: ignore[untyped-decorator]
+    def forget(self, shopper: str = beam.DoFn.KeyParam, cell: Any = beam.DoFn.StateParam(KEPT)) -> None:
+        """What a shopper did is kept no longer here than in the store."""
+        kept = self._kept(shopper, cell)
+        if kept is None or kept.due_us:
+            return  # somebody came back at the last moment
+        cell.clear()
+        self._open.pop(shopper, None)
+        self._written.discard(shopper)
+
+    def _flush(self, shopper: str, cell: Any) -> Iterator[Document]:
+        kept = self._kept(shopper, cell)
+        if kept is None or not kept.due_us:
+            return  # a second firing of the same timer
+        kept.due_us = 0
+        profile = kept.state.to_profile(shopper, self._config.wall_clock())
+        self._write(shopper, kept, cell)
+        self._keeper.tally[names.PROFILE_FLUSHES_DONE] += 1
+        self._keeper.tally[names.DOCUMENTS_MADE] += 1
+        yield profile
+
+    def _kept(self, shopper: str, cell: Any) -> Kept | None:
+        """The bundle's own copy of the cell; nothing if the cell is empty."""
+        kept = self._open.get(shopper)
+        if kept is None:
+            found = cell.read()
+            if found is None:
+                return None
+            kept = self._open[shopper] = found.copy()
+        return kept
+
+    def _write(self, shopper: str, kept: Kept, cell: Any) -> None:
+        """Once a bundle: it is this very object that Beam encodes at the end of the bundle."""
+        if shopper not in self._written:
+            self._written.add(shopper)
+            cell.write(kept)

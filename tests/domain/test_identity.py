@@ -1,0 +1,206 @@
+"""Who a browser belongs to: what moves, what follows, and pairs as if it had been known all along."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from shopper_support import LATER, NOW, Run, event
+
+from evermail import clock
+from evermail.events import Consent, Event
+from evermail.shopper import MAX_LINKS, Link, ShopperState, Verdict
+
+
+def link(at: int, user: str = "u") -> Link:
+    return Link(NOW + at * clock.SECOND, at, user)
+
+
+def join(client: Run, user: Run) -> None:
+    """Moves a client's memory to a user; the user's run gets the rows of both."""
+    given_, updates = client.state.hand_over()
+    for item_id, row in client.rows.items():
+        assert item_id not in user.rows or user.rows[item_id] is row
+        user.rows[item_id] = row
+    user.update(updates)
+    user.update(user.state.take_over(given_))
+
+
+def rows(run: Run) -> dict[str, object]:
+    return {key: (row.top(99), row.total()) for key, row in run.rows.items() if len(row)}
+
+
+def both(client_events: list[Event], user_events: list[Event]) -> tuple[Run, Run]:
+    """A client and a user, whose changes go to the same rows."""
+    client, user = Run(), Run()
+    user.rows = client.rows
+    for one in client_events:
+        client.take(one)
+    for one in user_events:
+        user.take(one)
+    return client, user
+
+
+def test_the_history_moves_into_the_users() -> None:
+    client, user = both([event("A", at=0), event("B", at=4)], [event("C", at=2)])
+    join(client, user)
+    assert [seen.item_id for seen in user.profile.history] == ["B", "C", "A"]
+    assert (user.profile.events, client.profile.events) == (3, 0)
+    assert client.profile.history == []
+
+
+def test_it_moves_once() -> None:
+    client, user = both([event("A", at=0)], [])
+    join(client, user)
+    join(client, user)
+    assert (user.profile.events, len(user.profile.history)) == (1, 1)
+
+
+def test_pairs_are_as_if_it_had_been_known_from_the_start() -> None:
+    client, user = both([event("A", at=0), event("B", at=4)], [event("C", at=2), event("D", at=6)])
+    join(client, user)
+    known = Run([event("A", at=0), event("C", at=2), event("B", at=4), event("D", at=6)])
+    assert rows(user) == rows(known)
+
+
+def test_cart_and_purchases_are_joined() -> None:
+    client, user = both(
+        [event("AB", at=0, name="add_to_cart"), event("X", at=3, name="purchase")],
+        [event("A", at=1, name="purchase"), event("B", at=2, name="add_to_cart", quantity=2)],
+    )
+    join(client, user)
+    assert user.profile.cart == {"B": 3}
+    assert user.profile.purchased == {"A": NOW + 1 * clock.SECOND, "X": NOW + 3 * clock.SECOND}
+
+
+def test_copies_of_what_moved_are_known_on_both_sides() -> None:
+    one = event("A", at=0)
+    client, user = both([one], [])
+    join(client, user)
+    assert client.take(one) is Verdict.DUPLICATE
+    assert user.take(one) is Verdict.DUPLICATE
+
+
+def test_a_withdrawal_of_the_browser_is_one_of_the_user() -> None:
+    client, user = both(
+        [event((), at=5, name="update_consent", consent=Consent(False))], [event("A", at=0), event("B", at=9)]
+    )
+    join(client, user)
+    assert user.profile.history == []
+    assert user.state.dropped == 2
+    assert user.take(event("C", at=10)) is Verdict.AGGREGATED
+
+
+def test_what_is_older_than_the_users_erasure_does_not_move() -> None:
+    client, user = both(
+        [event("A", at=0), event("B", at=8), event("C", at=9, name="add_to_cart")],
+        [event((), at=5, name="erase_user")],
+    )
+    join(client, user)
+    assert [seen.item_id for seen in user.profile.history] == ["C", "B"]
+    assert (user.profile.events, user.state.dropped) == (2, 1 + 1)
+
+
+def test_a_client_that_was_erased_after_it_gave_everything_away_owes_nothing() -> None:
+    client, user = both([event("A", at=0)], [])
+    join(client, user)
+    client.state.erase(NOW // clock.SECOND + 10)
+    assert (client.state.events, client.state.dropped) == (0, 0)
+
+
+moments = st.integers(0, 60)
+pasts = st.lists(
+    st.builds(
+        event,
+        st.text("ABCDE", min_size=1, max_size=2),
+        at=moments,
+        name=st.sampled_from(["view_item", "add_to_cart", "remove_from_cart", "purchase"]),
+    ),
+    max_size=10,
+)
+
+
+@given(pasts, pasts, pasts, st.randoms(use_true_random=False))
+def test_whenever_it_becomes_known_the_outcome_is_the_same(
+    of_client: list[Event], of_user: list[Event], later: list[Event], shuffle: random.Random
+) -> None:
+    client, user = both(of_client, of_user)
+    join(client, user)
+    for one in later:
+        user.take(one)
+    everything = [*of_client, *of_user, *later]
+    shuffle.shuffle(everything)
+    known = Run(everything)
+    assert user.profile == known.profile
+    assert rows(user) == rows(known)
+
+
+@given(pasts, pasts, pasts)
+def test_two_devices_may_join_in_any_order(one: list[Event], other: list[Event], own: list[Event]) -> None:
+    outcomes = []
+    for order in ((0, 1), (1, 0)):
+        devices = [Run(), Run()]
+        user = Run()
+        for run, events in zip((*devices, user), (one, other, own), strict=True):
+            run.rows = user.rows
+            for each in events:
+                run.take(each)
+        for place in order:
+            join(devices[place], user)
+        outcomes.append((user.profile, rows(user)))
+    assert outcomes[0] == outcomes[1]
+
+
+class TestLinks:
+    def test_an_unknown_browser_belongs_to_nobody(self) -> None:
+        assert ShopperState().user_at(NOW) is None
+
+    def test_what_came_before_belongs_to_the_first_user_and_what_follows_to_the_latest(self) -> None:
+        state = ShopperState()
+        for at, user in ((10, "u"), (20, "v"), (30, "u")):
+            assert state.link(link(at, user))
+        users = {at: state.user_at(NOW + at * clock.SECOND) for at in (0, 10, 19, 20, 29, 30, 99)}
+        assert {at: found and found.user for at, found in users.items()} == {
+            0: "u",
+            10: "u",
+            19: "u",
+            20: "v",
+            29: "v",
+            30: "u",
+            99: "u",
+        }
+
+    @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+    def test_they_may_become_known_in_any_order(self, order: tuple[int, ...]) -> None:
+        links, state = [link(10, "u"), link(20, "v"), link(30, "w")], ShopperState()
+        for place in order:
+            state.link(links[place])
+        assert state.links == links
+
+    def test_the_same_one_is_no_news(self) -> None:
+        state = ShopperState()
+        assert [state.link(link(10)), state.link(link(10))] == [True, False]
+
+    def test_they_are_bounded_and_the_first_and_the_latest_stay(self) -> None:
+        state = ShopperState()
+        for at in range(50):
+            state.link(link(at, f"u{at}"))
+        assert len(state.links) == MAX_LINKS
+        assert (state.links[0].user, state.links[-1].user) == ("u0", "u49")
+
+    def test_an_erasure_cuts_those_before_it(self) -> None:
+        state = ShopperState()
+        state.link(link(10, "u"))
+        state.link(link(20, "v"))
+        state.erase(NOW // clock.SECOND + 15)
+        assert [one.user for one in state.links] == ["v"]
+
+    def test_the_document_of_a_known_browser_says_where_to_look(self) -> None:
+        run = Run([event("A")])
+        run.state.link(link(10, "u"))
+        run.state.hand_over()
+        profile = run.state.to_profile("c", LATER)
+        assert (profile.moved_to, profile.events, profile.history) == ("u", 0, [])
+        assert ShopperState.from_profile(profile).links == run.state.links
