@@ -57,8 +57,8 @@ class Profile(Document):
     `history` holds the most recent touches, newest first. `as_of` is the newest event time
     that went in, `events` how many accepted events did: the law of conservation is checked with it.
 
-    A profile is not deleted but replaced by an empty one (`erased`): after a plain deletion an older write that
-    was held up somewhere could bring it back.
+    A profile is not deleted but replaced by an empty one (`erased`): after a plain deletion an older write
+    that was held up somewhere could bring it back.
     """
 
     COLLECTION: ClassVar[str] = "profiles"
@@ -71,17 +71,17 @@ class Profile(Document):
     purchased: dict[str, int] = {}
     """Time of the last purchase of each item."""
     moved_to: str | None = None
-    """The key under which this shopper is known now: a user instead of a client, or the same one under a newer
-    pseudonym key. The content is there, and none is left here. Readers follow one hop and no further."""
+    """The key under which this shopper is known now: a user instead of a client, or the same one under a
+    newer pseudonym key. The content is there, and none is left here. Readers follow one hop, no further."""
 
     @classmethod
     def erased(cls, id: str, version: int, now_us: int) -> Self:
         """What takes the place of a shopper's profile, of which nothing may stay.
 
         It is empty and has expired at `now_us`: every reader sees at once that there is no profile, an older
-        version can no longer be written, and the store deletes it in its own time (Firestore by its TTL policy,
-        as a rule within 24 hours: https://firebase.google.com/docs/firestore/ttl). `version` must be higher
-        than that of every profile written so far; `now_us` is the wall clock.
+        version can no longer be written, and the store deletes it in its own time (Firestore by its TTL
+        policy, as a rule within 24 hours: https://firebase.google.com/docs/firestore/ttl). `version` must be
+        higher than that of every profile written so far; `now_us` is the wall clock.
         """
         return cls(id=id, version=version, updated_at=now_us, expire_at=now_us, as_of=0, events=0)
 

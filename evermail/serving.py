@@ -104,6 +104,8 @@ class Recommender:
         about_shopper = _Reading(self._reader, self._monotonic, begun + PERSONAL_SHARE * self._deadline_s)
         read = _Reading(self._reader, self._monotonic, begun + self._deadline_s)
         profile = about_shopper.one(Profile, shopper)
+        if profile is not None and profile.moved_to:
+            profile = about_shopper.one(Profile, profile.moved_to)
         personal: list[Ranked] = []
         lists: list[Trending] = []
         unwanted: set[str] = set()

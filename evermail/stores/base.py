@@ -41,16 +41,19 @@ class WriteResult(msgspec.Struct, frozen=True):
 class Store(Protocol):
     """Versioned documents by key. Implementations are safe to share between threads."""
 
-    def get_many(self, keys: Sequence[Key], *, timeout_s: float | None = None) -> dict[Key, Document]:
+    def get_many(
+        self, keys: Sequence[Key], *, timeout_s: float | None = None, with_memory: bool = False
+    ) -> dict[Key, Document]:
         """The documents that exist, in one round trip. Missing ones, and those whose `expire_at` is
-        past, are absent. Raises `StoreUnavailable` when the store does not answer within `timeout_s`."""
+        past, are absent. Their `memory` is empty unless it is asked for: only a writer needs it, and nobody
+        else is to carry it. Raises `StoreUnavailable` when the store does not answer within `timeout_s`."""
         ...
 
     def put_many(self, documents: Sequence[Document]) -> list[WriteResult]:
         """Writes whole documents and says of each, in the order given, what became of it.
 
-        A document is written only if the store holds no version of it or a lower one. Of several
-        versions of one key in a call the highest is written and the others are `STALE`.
+        A document is written, with its `memory`, only if the store holds no version of it or a lower one.
+        Of several versions of one key in a call the highest is written and the others are `STALE`.
         Problems are told in the results: it does not raise.
         """
         ...
@@ -60,7 +63,12 @@ class Store(Protocol):
         ...
 
     def scan(self, collection: str) -> Iterator[Document]:
-        """Every document of a collection, in the order of ids. Raises `StoreUnavailable`."""
+        """Every document of a collection in the order of ids, without `memory`. Raises `StoreUnavailable`."""
+        ...
+
+    def about(self, shopper: str) -> list[Key]:
+        """The keys of what is stored of a shopper besides the profile, expired documents included: the
+        suppression, and what was shown to this shopper. Raises `StoreUnavailable`."""
         ...
 
     def ping(self, *, timeout_s: float) -> None:

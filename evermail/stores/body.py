@@ -1,6 +1,7 @@
 """The stored form of a document, one for all stores: JSON, checked before it is written and when it is read.
 
-Every store keeps to Firestore's limits, so that what works on one machine works in the cloud.
+A writer's memory lies beside it as the bytes that it is. Every store keeps to Firestore's limits, so that
+what works on one machine works in the cloud.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from evermail.documents import TYPES, Document, Key, from_json, to_json
 from evermail.stores.base import Outcome, StoreError, WriteResult
 
 MAX_ID_BYTES = 1500
-MAX_BODY_BYTES = 1_000_000
-"""Firestore takes 1 MiB for a document with its name and fields; this leaves room for those."""
+MAX_DOCUMENT_BYTES = 1_000_000
+"""Of a body and its memory together. Firestore takes 1 MiB (https://firebase.google.com/docs/firestore/quotas)
+for a document with its name and all fields; this leaves room for those."""
 
 _MAX_INT = 2**63
 _MIN_TIME = -62_135_596_800 * SECOND  # year 1
@@ -23,7 +25,7 @@ _MAX_TIME = 253_402_300_800 * SECOND  # year 10000
 
 
 class Writable(msgspec.Struct, frozen=True):
-    """A document that passed the checks. `index` is its place in the call."""
+    """A document that passed the checks. `index` is its place in the call, `body` is without the memory."""
 
     index: int
     document: Document
@@ -66,10 +68,15 @@ def is_storable(key: Key) -> bool:
     return not _problem_with_key(key)
 
 
-def read(key: Key, body: bytes | str) -> Document:
-    """The document of a stored body. Raises `StoreError` if it is not one of its collection."""
+def read(key: Key, body: bytes | str, memory: bytes = b"") -> Document:
+    """The document of a stored body, and of the memory beside it if that was asked for.
+
+    Raises `StoreError` if it is not one of its collection.
+    """
     try:
-        return from_json(key.collection, body)
+        document = from_json(key.collection, body)
+        document.memory = memory
+        return document
     except (msgspec.DecodeError, KeyError) as problem:
         raise StoreError(
             f"{key.collection}/{key.id} is not a document of this version: {problem}"
@@ -86,8 +93,14 @@ def _checked_body(document: Document) -> str:
         read_back = from_json(document.COLLECTION, body)
     except Exception as problem:  # whatever it is, the fault is this document's alone
         raise Unwritable(f"it could not be read again: {problem}") from problem
-    if len(body) > MAX_BODY_BYTES:
-        raise Unwritable(f"it has {len(body)} bytes, more than the {MAX_BODY_BYTES} that a store keeps")
+    memory = document.memory
+    if not isinstance(memory, bytes):
+        raise Unwritable(f"its memory is {type(memory).__name__}, not bytes")
+    if len(body) + len(memory) > MAX_DOCUMENT_BYTES:
+        raise Unwritable(
+            f"it has {len(body)} bytes and {len(memory)} of memory, more than the {MAX_DOCUMENT_BYTES} that "
+            "a store keeps"
+        )
     if not -_MAX_INT <= read_back.version < _MAX_INT:
         raise Unwritable(f"its version {read_back.version} does not fit in 64 bits")
     for time_us in (read_back.updated_at, read_back.expire_at):

@@ -4,6 +4,8 @@
     updated_at  timestamp   for people and tools
     expire_at   timestamp   absent if it never expires; the field for a TTL policy
     body        string      the document as JSON, the same as in every other store
+    memory      bytes       what the writer goes on from, read only where it is asked for; absent if empty
+    shopper     string      of impressions only: whose they are, for `about`
 
 **Why the body is JSON.** A function that answers an email decodes some thirty documents within 200 ms, and
 the protocol's nested values are slow to walk in Python: a profile with 50 touches takes 218 us as native
@@ -11,8 +13,10 @@ fields and 10 us as JSON, a row of 50 neighbours 179 us and 9 us. Native fields 
 (Firestore bills by document), would need a map for every pair in a list (it has no lists of lists) and would
 be indexed down to every element of every list. JSON stays readable in the console.
 
-**Indexes.** Switch single-field indexing off for all fields of these collections: nothing queries by them,
-and an index on `version` or `updated_at`, which only grow, holds a collection to 500 writes a second.
+**Indexes.** Switch single-field indexing off for all fields of these collections but one: nothing queries by
+them, an index on `version` or `updated_at`, which only grow, holds a collection to 500 writes a second
+(https://firebase.google.com/docs/firestore/best-practices), and one on `body` or `memory` costs for nothing.
+The one is `shopper` of `impressions`, which the automatic ascending single-field index serves.
 
 **Ids** are percent-escaped where Firestore forbids them: `/` and `%` anywhere, and `.`, `..` and `__NAME__`
 as a whole. `scan` goes by the escaped form.
@@ -22,10 +26,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from evermail import clock
 from evermail.clock import SECOND
-from evermail.documents import Document, Key
+from evermail.documents import Document, Impression, Key, Suppression
 from evermail.stores import body
 from evermail.stores.base import Outcome, StoreUnavailable, WriteResult
 from evermail.stores.firestore_api import Api, DocumentProto, ValueProto, WriteProto
@@ -56,12 +61,15 @@ class FirestoreStore:
         self._timeout_s = timeout_s
         self._clock = clock
 
-    def get_many(self, keys: Sequence[Key], *, timeout_s: float | None = None) -> dict[Key, Document]:
+    def get_many(
+        self, keys: Sequence[Key], *, timeout_s: float | None = None, with_memory: bool = False
+    ) -> dict[Key, Document]:
         names = {self._name(key): key for key in keys if _is_storable(key)}
         if not names:
             return {}
         limit = self._timeout_s if timeout_s is None else timeout_s
-        protos = self._api.get(names, field="body", timeout_s=limit)
+        fields = ["body", "memory"] if with_memory else ["body"]
+        protos = self._api.get(names, fields=fields, timeout_s=limit)
         documents = {names[proto.name]: _document(names[proto.name], proto) for proto in protos}
         now = self._clock()
         return {key: document for key, document in documents.items() if _is_current(document, now)}
@@ -95,7 +103,9 @@ class FirestoreStore:
         """In pages: what is written meanwhile may or may not appear."""
         last = ""
         while True:
-            page = self._api.page(collection, after=last, limit=_PAGE_SIZE, timeout_s=self._timeout_s)
+            page = self._api.page(
+                collection, fields=["body"], after=last, limit=_PAGE_SIZE, timeout_s=self._timeout_s
+            )
             for proto in page:
                 document = _document(Key(collection, proto.name.rpartition("/")[2]), proto)
                 if _is_current(document, self._clock()):
@@ -103,6 +113,19 @@ class FirestoreStore:
             if len(page) < _PAGE_SIZE:
                 return
             last = page[-1].name
+
+    def about(self, shopper: str) -> list[Key]:
+        suppression = Key(Suppression.COLLECTION, shopper)
+        if not _is_storable(suppression):
+            return []
+        found = self._api.get([self._name(suppression)], fields=["version"], timeout_s=self._timeout_s)
+        shown = self._api.find(
+            Impression.COLLECTION, field="shopper", value=shopper, timeout_s=self._timeout_s
+        )
+        return [
+            *(suppression for _ in found),
+            *(Key(Impression.COLLECTION, unquote(name.rpartition("/")[2])) for name in shown),
+        ]
 
     def ping(self, *, timeout_s: float) -> None:
         """Reads a document that need not exist: Firestore bills it as one read."""
@@ -123,6 +146,10 @@ class FirestoreStore:
         if document.expire_at is not None:
             _set_time(fields["expire_at"], document.expire_at)
         fields["body"].string_value = writable.body
+        if document.memory:
+            fields["memory"].bytes_value = document.memory
+        if isinstance(document, Impression):
+            fields["shopper"].string_value = document.shopper
         return FencedWrite(proto, document.version)
 
 
@@ -141,7 +168,8 @@ def _is_storable(key: Key) -> bool:
 
 
 def _document(key: Key, proto: Any) -> Document:
-    return body.read(key, proto.fields["body"].string_value)
+    # A field that was not asked for, or is not there, reads as an empty one.
+    return body.read(key, proto.fields["body"].string_value, proto.fields["memory"].bytes_value)
 
 
 def _is_current(document: Document, now: int) -> bool:

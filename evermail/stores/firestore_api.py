@@ -1,4 +1,4 @@
-"""The three calls to Firestore that the store makes, as bare protocol buffers over gRPC.
+"""The calls to Firestore that the store makes, as bare protocol buffers over gRPC.
 
 Google's generated client wraps every message in proto-plus objects, which cost more than the rest of a call;
 its message types and its authentication are used, its calls are not.
@@ -75,9 +75,9 @@ class Api:
         self._batch_write = self._call("BatchWrite", _BatchWriteRequest, _BatchWriteResponse)
         self._run_query = self._call("RunQuery", _RunQueryRequest, _RunQueryResponse, streams=True)
 
-    def get(self, names: Iterable[str], *, field: str, timeout_s: float) -> Iterator[Any]:
-        """The documents that exist, in any order, with that one field. Raises `CallFailed`."""
-        request = _BatchGetRequest(database=self.database, documents=names, mask=_Mask(field_paths=[field]))
+    def get(self, names: Iterable[str], *, fields: Sequence[str], timeout_s: float) -> Iterator[Any]:
+        """The documents that exist, in any order, with these fields only. Raises `CallFailed`."""
+        request = _BatchGetRequest(database=self.database, documents=names, mask=_Mask(field_paths=fields))
         for response in self._stream(self._batch_get, request, f"database={quote(self.database)}", timeout_s):
             if response.HasField("found"):
                 yield response.found
@@ -106,18 +106,31 @@ class Api:
             for status, result in zip(response.status, response.write_results, strict=True)
         ]
 
-    def page(self, collection: str, *, after: str, limit: int, timeout_s: float) -> list[Any]:
-        """The `limit` documents of a collection whose names follow `after`. Raises `CallFailed`."""
+    def page(
+        self, collection: str, *, fields: Sequence[str], after: str, limit: int, timeout_s: float
+    ) -> list[Any]:
+        """The `limit` documents of a collection whose names follow `after`, with these fields only.
+
+        Raises `CallFailed`.
+        """
         structured = _StructuredQuery(
+            select={"fields": [{"field_path": field} for field in fields]},
             order_by=[{"field": {"field_path": "__name__"}, "direction": "ASCENDING"}],
             limit={"value": limit},
         )
         structured.from_.add(collection_id=collection)
         if after:
             structured.start_at.CopyFrom(_Cursor(values=[ValueProto(reference_value=after)], before=False))
-        request = _RunQueryRequest(parent=self.documents, structured_query=structured)
-        responses = self._stream(self._run_query, request, f"parent={quote(self.documents)}", timeout_s)
-        return [response.document for response in responses if response.HasField("document")]
+        return self._query(structured, timeout_s)
+
+    def find(self, collection: str, *, field: str, value: str, timeout_s: float) -> list[str]:
+        """The names of a collection's documents in which this field is this text. Raises `CallFailed`."""
+        equal = {"field": {"field_path": field}, "op": "EQUAL", "value": {"string_value": value}}
+        structured = _StructuredQuery(
+            select={"fields": [{"field_path": "__name__"}]}, where={"field_filter": equal}
+        )
+        structured.from_.add(collection_id=collection)
+        return [document.name for document in self._query(structured, timeout_s)]
 
     def close(self) -> None:
         self._channel.close()
@@ -129,6 +142,11 @@ class Api:
             request_serializer=request.SerializeToString,
             response_deserializer=response.FromString,
         )
+
+    def _query(self, structured: Any, timeout_s: float) -> list[Any]:
+        request = _RunQueryRequest(parent=self.documents, structured_query=structured)
+        responses = self._stream(self._run_query, request, f"parent={quote(self.documents)}", timeout_s)
+        return [response.document for response in responses if response.HasField("document")]
 
     def _unary(self, request: Any, timeout_s: float) -> Any:
         metadata = (*self._metadata, ("x-goog-request-params", f"database={quote(self.database)}"))

@@ -123,7 +123,7 @@ class FencedWriter:
             return {}
         return {
             found.name: Stored(found.fields["version"].integer_value, found.update_time)
-            for found in self._api.get(names, field="version", timeout_s=self._timeout_s)
+            for found in self._api.get(names, fields=["version"], timeout_s=self._timeout_s)
         }
 
     def _send(self, writes: Sequence[tuple[FencedWrite, Stored | None]]) -> list[Status]:

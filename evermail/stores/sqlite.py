@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from evermail import clock
-from evermail.documents import Document, Key
+from evermail.documents import Document, Key, Suppression
 from evermail.stores import body
 from evermail.stores.base import Outcome, StoreError, StoreUnavailable, WriteResult
 
@@ -27,21 +27,34 @@ CREATE TABLE IF NOT EXISTS documents (
   version INTEGER NOT NULL,
   expire_at INTEGER,
   body TEXT NOT NULL,
+  memory BLOB,
   PRIMARY KEY (collection, id)
 )
 """
+# It stands last, so that who reads a body never touches the pages of a memory.
+_ADD_MEMORY = "ALTER TABLE documents ADD COLUMN memory BLOB"
+_INDEX = """
+CREATE INDEX IF NOT EXISTS impressions_by_shopper ON documents (json_extract(body, '$.shopper'))
+WHERE collection = 'impressions'
+"""
 _UPSERT = """
-INSERT INTO documents (collection, id, version, expire_at, body) VALUES (?, ?, ?, ?, ?)
+INSERT INTO documents (collection, id, version, expire_at, body, memory) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (collection, id) DO UPDATE
-SET version = excluded.version, expire_at = excluded.expire_at, body = excluded.body
+SET version = excluded.version, expire_at = excluded.expire_at, body = excluded.body, memory = excluded.memory
 WHERE excluded.version > documents.version
 """
 _GET = """
-SELECT body FROM documents WHERE collection = ? AND id = ? AND (expire_at IS NULL OR expire_at > ?)
+SELECT body, {memory} FROM documents WHERE collection = ? AND id = ? AND (expire_at IS NULL OR expire_at > ?)
 """
+_GET_WITHOUT_MEMORY, _GET_WITH_MEMORY = _GET.format(memory="NULL"), _GET.format(memory="memory")
 _PAGE = """
 SELECT id, body FROM documents
 WHERE collection = ? AND id > ? AND (expire_at IS NULL OR expire_at > ?) ORDER BY id LIMIT ?
+"""
+_ABOUT = """
+SELECT collection, id FROM documents WHERE collection = 'suppressions' AND id = ?1
+UNION ALL
+SELECT collection, id FROM documents WHERE collection = 'impressions' AND json_extract(body, '$.shopper') = ?1
 """
 _DELETE = "DELETE FROM documents WHERE collection = ? AND id = ?"
 _PURGE = "DELETE FROM documents WHERE expire_at <= ?"
@@ -88,18 +101,24 @@ class SqliteStore:
         with self._told(), self._connection(busy_timeout_s, mode="rwc") as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(_SCHEMA)
+            if not _has_memory(connection):
+                _add_memory(connection)
+            connection.execute(_INDEX)
 
-    def get_many(self, keys: Sequence[Key], *, timeout_s: float | None = None) -> dict[Key, Document]:
-        found: dict[Key, bytes] = {}
+    def get_many(
+        self, keys: Sequence[Key], *, timeout_s: float | None = None, with_memory: bool = False
+    ) -> dict[Key, Document]:
+        found: dict[Key, tuple[bytes, bytes | None]] = {}
+        get = _GET_WITH_MEMORY if with_memory else _GET_WITHOUT_MEMORY
         now = self._clock()
         with self._told(), self._connection(timeout_s) as connection:
             connection.execute("BEGIN")  # one snapshot for all
             for key in keys:
                 if body.is_storable(key):
-                    for (stored,) in connection.execute(_GET, (key.collection, key.id, now)):
-                        found[key] = stored
+                    for row in connection.execute(get, (key.collection, key.id, now)):
+                        found[key] = row
             connection.execute("COMMIT")
-        return {key: body.read(key, stored) for key, stored in found.items()}
+        return {key: body.read(key, stored, memory or b"") for key, (stored, memory) in found.items()}
 
     def put_many(self, documents: Sequence[Document]) -> list[WriteResult]:
         """All in one transaction: on a failure none of them is written."""
@@ -138,6 +157,13 @@ class SqliteStore:
                 yield body.read(Key(collection, last_id), stored)
             if len(rows) < _PAGE_SIZE:
                 return
+
+    def about(self, shopper: str) -> list[Key]:
+        if not body.is_storable(Key(Suppression.COLLECTION, shopper)):
+            return []
+        with self._told(), self._connection(None) as connection:
+            rows = connection.execute(_ABOUT, (shopper,)).fetchall()
+        return [Key(collection.decode(), id.decode()) for collection, id in rows]
 
     def purge_expired(self) -> int:
         """Deletes documents whose `expire_at` is past; returns how many. Firestore does this by itself."""
@@ -221,8 +247,21 @@ class _Connection(sqlite3.Connection):
 
 def _upsert(connection: sqlite3.Connection, writable: body.Writable) -> Outcome:
     key, document = writable.document.key, writable.document
-    row = (key.collection, key.id, document.version, document.expire_at, writable.body)
+    memory = document.memory or None
+    row = (key.collection, key.id, document.version, document.expire_at, writable.body, memory)
     return Outcome.WRITTEN if connection.execute(_UPSERT, row).rowcount else Outcome.STALE
+
+
+def _has_memory(connection: sqlite3.Connection) -> bool:
+    return any(column[1] == b"memory" for column in connection.execute("PRAGMA table_info(documents)"))
+
+
+def _add_memory(connection: sqlite3.Connection) -> None:
+    """Brings a file of an earlier version up to date; several processes may be about to."""
+    connection.execute("BEGIN IMMEDIATE")
+    if not _has_memory(connection):
+        connection.execute(_ADD_MEMORY)
+    connection.execute("COMMIT")
 
 
 def _is_transient(problem: sqlite3.Error) -> bool:

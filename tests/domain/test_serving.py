@@ -166,6 +166,52 @@ def test_a_shopper_without_history_still_does_not_see_what_was_bought() -> None:
     assert shop.shows() == "T"
 
 
+# A profile that has moved
+
+
+def moved(shopper: str, to: str) -> Profile:
+    return Profile(id=shopper, **SHARED, as_of=0, events=0, moved_to=to)
+
+
+def test_a_profile_is_followed_to_where_it_has_moved() -> None:
+    shop = busy_shop()
+    expected = shop.answer()
+    shop.store.documents[Key("profiles", "ann's cookie")] = moved("ann's cookie", to="ann")
+    assert shop.answer(shopper="ann's cookie") == expected
+    assert expected.source is Source.PERSONAL
+
+
+def test_it_is_followed_once_and_no_further() -> None:
+    shop = busy_shop()
+    for shopper, to in [("first", "second"), ("second", "ann"), ("round", "round")]:
+        shop.store.documents[Key("profiles", shopper)] = moved(shopper, to)
+    for shopper in ("first", "round"):
+        shop.store.reads.clear()
+        assert shop.answer(shopper=shopper).source is Source.TRENDING
+        assert [collection for collection, _, _ in shop.store.reads].count("profiles") == 2
+
+
+def test_where_nothing_is_left_the_shopper_is_a_stranger() -> None:
+    shop = busy_shop()
+    shop.store.documents[Key("profiles", "ben")] = moved("ben", to="nobody")
+    answer = shop.answer(shopper="ben")
+    assert (answer.source, answer.as_of) == (Source.TRENDING, 0)
+
+
+def test_to_follow_takes_no_more_time_than_there_is() -> None:
+    shop = busy_shop(deadline_s=0.2)
+    shop.store.documents[Key("profiles", "ben")] = moved("ben", to="ann")
+    shop.store.takes_s = 0.02
+    assert shop.answer(slots=2, shopper="ben").source is Source.PERSONAL
+    given = [(collection, timeout_s) for collection, _, timeout_s in shop.store.reads[:3]]
+    assert given == [
+        ("profiles", pytest.approx(0.14)),
+        ("profiles", pytest.approx(0.12)),
+        ("neighbors", pytest.approx(0.10)),
+    ]
+    assert shop.store.seconds <= 0.2 + 1e-9
+
+
 # What is not shown
 
 

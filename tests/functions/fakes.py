@@ -123,7 +123,9 @@ DOWN = StoreUnavailable("store at 10.0.0.7 did not answer for k1.AAAAAAAAAAAAAAA
 class DownStore:
     """A store that answers nothing."""
 
-    def get_many(self, keys: Sequence[Key], *, timeout_s: float | None = None) -> dict[Key, Document]:
+    def get_many(
+        self, keys: Sequence[Key], *, timeout_s: float | None = None, with_memory: bool = False
+    ) -> dict[Key, Document]:
         raise DOWN
 
     def put_many(self, documents: Sequence[Document]) -> list[WriteResult]:
@@ -133,6 +135,9 @@ class DownStore:
         raise DOWN
 
     def scan(self, collection: str) -> Iterator[Document]:
+        raise DOWN
+
+    def about(self, shopper: str) -> list[Key]:
         raise DOWN
 
     def ping(self, *, timeout_s: float) -> None:

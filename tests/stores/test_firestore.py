@@ -211,7 +211,7 @@ class ScriptedApi:
         self.reads: list[list[str]] = []
         self.writes = 0
 
-    def get(self, names: Iterable[str], *, field: str, timeout_s: float) -> Iterator[Any]:
+    def get(self, names: Iterable[str], *, fields: Sequence[str], timeout_s: float) -> Iterator[Any]:
         self.reads.append(list(names))
         return iter(())
 

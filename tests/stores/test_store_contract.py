@@ -9,7 +9,7 @@ import pytest
 
 from evermail.documents import Document, Key, Neighbors, Product, Profile, Seen, Suppression
 from evermail.stores import Outcome, Store, StoreError
-from evermail.stores.body import MAX_BODY_BYTES, MAX_ID_BYTES
+from evermail.stores.body import MAX_DOCUMENT_BYTES, MAX_ID_BYTES
 
 NOW = 1_790_000_000_000_000
 WRITTEN, STALE, TRANSIENT, PERMANENT = Outcome.WRITTEN, Outcome.STALE, Outcome.TRANSIENT, Outcome.PERMANENT
@@ -91,7 +91,7 @@ def test_many_documents_in_one_call(store: Store) -> None:
 
 
 def test_large_documents_in_one_call(store: Store) -> None:
-    documents = [suppression(f"{n}", reason="x" * (MAX_BODY_BYTES - 200)) for n in range(6)]
+    documents = [suppression(f"{n}", reason="x" * (MAX_DOCUMENT_BYTES - 200)) for n in range(6)]
     assert outcomes(store, *documents) == [WRITTEN] * 6
     assert store.get_many([d.key for d in documents]) == {d.key: d for d in documents}
 
@@ -184,7 +184,7 @@ UNWRITABLE = {
     "a version beyond 64 bits": suppression("a", 2**63),
     "a version beyond what JSON takes": suppression("a", 2**64),
     "a time beyond the calendar": Suppression(id="a", version=1, updated_at=10**18, reason=""),
-    "too much": suppression("a", reason="x" * MAX_BODY_BYTES),
+    "too much": suppression("a", reason="x" * MAX_DOCUMENT_BYTES),
     "text that is not Unicode": suppression("a", reason="\ud800"),
     "a field of another type": suppression("a", reason=5),  # type: ignore[arg-type]
     "a number that JSON lacks": Product(

@@ -21,6 +21,7 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
         int: st.integers(-(2**63), 2**63 - 1),
         float: st.floats(allow_nan=False, allow_infinity=False),
         bool: st.booleans(),
+        bytes: st.binary(max_size=20),
         type(None): st.none(),
     }
     parts = [values_of(part) for part in get_args(hint)]
@@ -55,4 +56,4 @@ def documents_of(kind: type[Document]) -> st.SearchStrategy[Document]:
 def test_every_type_survives_the_round_trip(store: Store, documents: tuple[Document, ...]) -> None:
     store.delete_many([d.key for d in documents])
     assert {result.outcome for result in store.put_many(documents)} == {Outcome.WRITTEN}
-    assert store.get_many([d.key for d in documents]) == {d.key: d for d in documents}
+    assert store.get_many([d.key for d in documents], with_memory=True) == {d.key: d for d in documents}

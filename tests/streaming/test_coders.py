@@ -52,6 +52,8 @@ def test_structs_come_back_equal_by_the_coder_of_their_type(value: Any) -> None:
             history=[Seen("A", NOW, "view_item")],
             cart={"A": 1},
             purchased={"B": NOW},
+            moved_to="k2.x",
+            memory=bytes(range(256)),
         ),
         Neighbors(id="A", version=1, updated_at=2, as_of=3, total=1.5, neighbors=[Neighbor("B", 1.5)]),
         Product(
