@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
-from urllib.parse import urlsplit
+from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -16,14 +16,33 @@ from pipeline.config import JobConfig
 LONGEST_S = 10 * 365 * 86_400
 """No duration is longer: ten years."""
 
+# The Flex Template has these patterns as well, so they keep to POSIX's extended syntax
 _PROJECT = r"projects/[a-z][-a-z0-9:.]{4,61}[a-z0-9]"
 _NAME = r"[A-Za-z][-A-Za-z0-9._~+%]{2,254}"
-_SUBSCRIPTION = re.compile(f"{_PROJECT}/subscriptions/{_NAME}")
-_TOPIC = re.compile(f"{_PROJECT}/topics/{_NAME}")
+SUBSCRIPTION = re.compile(f"{_PROJECT}/subscriptions/{_NAME}")
+TOPIC = re.compile(f"{_PROJECT}/topics/{_NAME}")
+FIRESTORE = re.compile(r"firestore://[-a-z0-9.:]+(/[-a-z0-9()]+)?/?")
+_SQLITE = re.compile(r"sqlite:///[^?#]+")
 
 
 class OptionError(ValueError):
     """An option is missing or cannot be used; the message names it."""
+
+
+def _true_or_false(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"must be true or false, got {text!r}")
+    return text == "true"
+
+
+# Templates give a switch as --name=true, people as --name
+_SWITCH: dict[str, Any] = {
+    "nargs": "?",
+    "const": True,
+    "default": False,
+    "type": _true_or_false,
+    "metavar": "true|false",
+}
 
 
 class EvermailOptions(PipelineOptions):  # type: ignore[misc]
@@ -105,7 +124,7 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
         )
         parser.add_argument(
             "--no_bootstrap",
-            action="store_true",
+            **_SWITCH,
             help="Do not read stored documents for keys without state: for rebuilding them from the archive.",
         )
         parser.add_argument(
@@ -117,7 +136,7 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
         )
         parser.add_argument(
             "--store_ramp_up",
-            action="store_true",
+            **_SWITCH,
             help="Begin with 500 writes a second in all and grow by half every five minutes, as Firestore "
             "asks for a new database.",
         )
@@ -137,10 +156,10 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
 
     def job_config(self) -> JobConfig:
         """The settings in the job's own terms. Raises `OptionError` for what is missing or cannot be used."""
-        self._require("events_subscription", _SUBSCRIPTION, "projects/PROJECT/subscriptions/NAME")
-        self._require("dead_letter_topic", _TOPIC, "projects/PROJECT/topics/NAME")
+        self._require("events_subscription", SUBSCRIPTION, "projects/PROJECT/subscriptions/NAME")
+        self._require("dead_letter_topic", TOPIC, "projects/PROJECT/topics/NAME")
         if self.triggers_topic:
-            self._require("triggers_topic", _TOPIC, "projects/PROJECT/topics/NAME")
+            self._require("triggers_topic", TOPIC, "projects/PROJECT/topics/NAME")
         return JobConfig(
             store_url=self._store_url(),
             pseudonym_keys=self._key_source(),
@@ -172,10 +191,7 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
     def _store_url(self) -> str:
         expected = "firestore://PROJECT[/DATABASE] or sqlite:///PATH"
         url = self._given("store", expected)
-        parts = urlsplit(url)
-        in_file = parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1
-        in_cloud = parts.scheme == "firestore" and parts.netloc and parts.path.strip("/").count("/") == 0
-        if not (in_file or in_cloud):
+        if not (_SQLITE.fullmatch(url) or FIRESTORE.fullmatch(url)):
             raise OptionError(f"--store must be {expected}, got {url!r}")
         return url
 

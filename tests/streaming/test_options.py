@@ -106,6 +106,31 @@ def test_stores_that_can_be_opened_are_let_through(url: str) -> None:
     assert config_of(store=url).store_url == url
 
 
+@pytest.mark.parametrize("name", ["no_bootstrap", "store_ramp_up"])
+def test_a_switch_is_given_alone_or_as_templates_give_it(name: str) -> None:
+    def value(*given: str) -> object:
+        return getattr(PipelineOptions([*arguments(), *given]).view_as(EvermailOptions), name)
+
+    assert value() is False
+    assert value(f"--{name}") is True
+    assert value(f"--{name}", "--catalog_ttl_s=1") is True
+    assert value(f"--{name}=true") is True
+    assert value(f"--{name}=false") is False
+
+
+def test_a_switch_that_is_neither_true_nor_false_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        config_of(no_bootstrap="yes")
+    assert "--no_bootstrap: must be true or false, got 'yes'" in capsys.readouterr().err
+
+
+def test_workers_find_a_switch_as_it_was_given() -> None:
+    """Beam hands options on as a dictionary and parses them again."""
+    given = PipelineOptions([*arguments(), "--no_bootstrap=true"]).get_all_options(drop_default=True)
+    found = PipelineOptions.from_dictionary(given).view_as(EvermailOptions)
+    assert (found.no_bootstrap, found.store_ramp_up) == (True, False)
+
+
 def test_secrets_on_the_command_line_are_refused_and_not_shown() -> None:
     with pytest.raises(OptionError, match=r"^--pseudonym_keys: expected where the secrets are") as caught:
         config_of(pseudonym_keys=f"k1:{SECRET}")
