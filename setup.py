@@ -9,11 +9,13 @@ from setuptools import find_namespace_packages, setup
 
 BASE = ["msgspec>=0.20,<1", "itsdangerous>=2.2,<3", "google-cloud-firestore>=2.20,<3"]
 CLI = ["typer>=0.15,<1", "rich>=13,<16"]
-PIPELINE = ["apache-beam[gcp]==2.77.0"]
+# With build and setuptools, a launch with --setup_file makes the source distribution that workers install
+PIPELINE = ["apache-beam[gcp]==2.77.0", "build>=1.2,<2", "setuptools>=70,<86"]
 BABEL = ["babel>=2.14,<3"]
 FUNCTIONS = ["functions-framework>=3.8,<4", "flask>=3,<4", "google-cloud-pubsub>=2.27,<3", *BABEL]
 CAMPAIGNS = ["jinja2>=3.1,<4", *BABEL]
-DEMO = [*CLI, *PIPELINE, *FUNCTIONS, *CAMPAIGNS, "chevron>=0.14,<1"]
+CATALOG = [*CLI, *BABEL, "httpx>=0.27,<1", "tenacity>=8.5,<10"]
+DEMO = [*CLI, *PIPELINE, *FUNCTIONS, *CAMPAIGNS, *CATALOG, "chevron>=0.14,<1"]
 DEV = [
     *DEMO,
     "pytest>=8.3,<10",
@@ -46,19 +48,23 @@ setup(
             "templates.*",
         ]
     ),
-    package_data={"": ["*.html", "*.txt", "*.json", "*.css", "*.js", "*.yaml", "*.svg", "py.typed"]},
+    package_data={"": ["*.html", "*.txt", "*.json", "*.css", "*.js", "*.yaml", "*.svg", "*.sql", "py.typed"]},
     install_requires=BASE,
     extras_require={
         "cli": CLI,
         "pipeline": PIPELINE,
         "functions": FUNCTIONS,
         "campaigns": CAMPAIGNS,
+        "catalog": CATALOG,
         "demo": DEMO,
         "dev": DEV,
     },
     entry_points={
         "console_scripts": ["evermail=evermail.cli:main"],
         # Commands of other packages join the command line by name, so evermail/ need not import them.
-        "evermail.commands": ["demo=demo.command:demo"],
+        "evermail.commands": [
+            "catalog=evermail.catalog.command:catalog",
+            "demo=demo.command:demo",
+        ],
     },
 )
