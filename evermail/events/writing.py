@@ -14,8 +14,9 @@ from evermail.events.event import Event
 
 def to_wire(event: Event) -> dict[str, Any]:
     """The JSON object of an event, as a publisher would send it. `from_fields` reads it back equal."""
-    fields = _flat(msgspec.to_builtins(event))
-    fields.pop("receipt", None)
+    fields = msgspec.to_builtins(event)
+    fields.pop("receipt", None)  # ours; one that the sender put among the unknown fields stays
+    fields = _flat(fields)
     fields["event_time"] = clock.to_rfc3339(event.event_time)
     if event.items:
         fields["items"] = [_flat(item) for item in fields["items"]]
