@@ -1,8 +1,8 @@
-"""Recipient tokens and pseudonyms: how an email and a stored document name a person.
+"""Recipient tokens: how an email names a person.
 
 A token travels in the URLs of an email, so everybody who sees the email's source sees it. It is
 signed, limited to one purpose and one campaign, expires, and contains a pseudonym rather than
-an identifier. Keys rotate: the newest signs, all of them verify.
+an identifier (see `evermail.pseudonyms`). Keys rotate: the newest signs, all of them verify.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from itsdangerous import BadData, BadSignature, URLSafeTimedSerializer
 from itsdangerous.timed import TimestampSigner
 
 from evermail import clock
+from evermail.pseudonyms import Pseudonymizer as Pseudonymizer
 
 DEFAULT_MAX_AGE_US = 30 * clock.DAY
 """Gmail treats the AMP part of an email as usable for 30 days after receipt."""
@@ -113,26 +113,3 @@ def _is_canonical(signature: str) -> bool:
     except binascii.Error:
         return False
     return base64.urlsafe_b64encode(signed).decode().rstrip("=") == signature
-
-
-class Pseudonymizer:
-    """Replaces identifiers by keyed HMAC-SHA256 digests, so that what is stored names nobody.
-
-    `keys` maps key ids to secrets; `current` makes new pseudonyms. A pseudonym begins with
-    its key id: `k1.` and 22 base64url characters (128 bits, as NIST SP 800-107 allows for truncation).
-    """
-
-    def __init__(self, keys: Mapping[str, str], current: str) -> None:
-        if any(len(secret.encode()) < 16 for secret in keys.values()):
-            raise ValueError("pseudonym keys: each has 16 bytes or more")  # a guessable one hides nobody
-        if current not in keys:
-            raise ValueError(f"pseudonym key {current!r} is not among the keys: {', '.join(keys) or 'none'}")
-        self._keys = {key_id: secret.encode() for key_id, secret in keys.items()}
-        self._current = current
-
-    def pseudonym(self, kind: str, identifier: str, *, key_id: str | None = None) -> str:
-        """The pseudonym of an identifier. `kind` (`user`, `client`, `email`) keeps namespaces apart."""
-        key_id = key_id or self._current
-        message = f"{kind}\x00{identifier}".encode("utf-8", "surrogatepass")
-        digest = hmac.digest(self._keys[key_id], message, "sha256")[:16]
-        return f"{key_id}.{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"

@@ -1,21 +1,22 @@
-"""What was refused, as messages for a topic of its own: the whole original and why it is there."""
+"""What was refused, as messages for a topic of its own: the whole original and why it is there.
+
+Originals that decode could not read are sealed by then, all others have pseudonyms for identifiers.
+`evermail.dead_letters` says what stands in a letter, and reads it.
+"""
 
 from __future__ import annotations
 
 import apache_beam as beam
-import msgspec
 from apache_beam.io.gcp.pubsub import PubsubMessage
 
+from evermail.dead_letters import letter
+from evermail.dead_letters.letter import Letter
 from evermail.events import Rejected
-
-MAX_ORIGINAL_BYTES = 6_000_000
-"""Pub/Sub takes 10 MB a message and base64 adds a third; a larger one would fail to be published for ever.
-No event is a hundredth of that: such a message was never one."""
 
 
 class ToMessages(beam.PTransform):  # type: ignore[misc]
-    """Rejected -> PubsubMessage: JSON with the original in base64; stage and code also as attributes,
-    for subscriptions that filter."""
+    """Rejected -> PubsubMessage: a letter in JSON; id, stage and code also as attributes, for subscriptions
+    that filter."""
 
     def expand(self, rejected: beam.PCollection[Rejected]) -> beam.PCollection[PubsubMessage]:
         return rejected | "ToMessage" >> beam.Map(to_message).with_output_types(PubsubMessage)
@@ -23,19 +24,13 @@ class ToMessages(beam.PTransform):  # type: ignore[misc]
 
 def to_message(rejected: Rejected) -> PubsubMessage:
     """The message for a refused input. An original that no message could carry is cut, and that is said."""
-    size = len(rejected.data)
-    if size > MAX_ORIGINAL_BYTES:
-        rejected = msgspec.structs.replace(
-            rejected,
-            data=rejected.data[:MAX_ORIGINAL_BYTES],
-            message=f"{rejected.message} (here are the first {MAX_ORIGINAL_BYTES} of {size} bytes)",
-        )
+    made = letter.letter_of(rejected)
     return PubsubMessage(
-        msgspec.json.encode(rejected),
-        {"stage": rejected.stage, "code": rejected.code.value, "version": rejected.pipeline_version},
+        letter.to_json(made),
+        {"id": made.id, "stage": made.stage, "code": made.code.value, "version": made.pipeline_version},
     )
 
 
-def from_message(data: bytes) -> Rejected:
-    """Reads a dead letter back. Raises `msgspec.ValidationError` when it is none."""
-    return msgspec.json.decode(data, type=Rejected)
+def from_message(data: bytes) -> Letter:
+    """Reads a dead letter back. Raises `msgspec.DecodeError` when it is none."""
+    return letter.from_json(data)

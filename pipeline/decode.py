@@ -1,19 +1,20 @@
-"""Bytes to events. What cannot be read becomes a `Rejected`, whole; nothing here raises on data."""
+"""Bytes to events. What cannot be read becomes a `Rejected`, sealed; nothing here raises on data."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 import apache_beam as beam
-import msgspec
 from apache_beam.io.gcp.pubsub import PubsubMessage
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Timestamp
 
-from evermail.events import Event, Rejected, parse
-from evermail.tokens import Pseudonymizer
+from evermail import clock
+from evermail.decoding import Decoder
+from evermail.events import Event, Rejected
 from pipeline import names
 from pipeline.config import JobConfig
 
@@ -48,29 +49,29 @@ class DecodeFn(beam.DoFn):  # type: ignore[misc]
         self._config = config
 
     def setup(self) -> None:
-        keys = self._config.pseudonym_keys.keys()
-        self._pseudonyms = Pseudonymizer(keys, list(keys)[-1])
+        self._decoder = Decoder(self._config.pseudonym_keys.keys(), self._config.version)
 
     def process(self, message: PubsubMessage) -> Iterator[Event]:
-        result = parse(
+        result = self._decoder.decode(
             message.data or b"",  # None in a message of attributes alone
             message.attributes,
+            published_us=published_us(message.publish_time),
             now_us=self._config.wall_clock(),
-            version=self._config.version,
         )
         if isinstance(result, Rejected):
             count_rejected(result)
             yield beam.pvalue.TaggedOutput(REJECTED, result)
             return
-        yield TimestampedValue(self._pseudonymize(result), Timestamp(micros=result.event_time))
+        yield TimestampedValue(result, Timestamp(micros=result.event_time))
 
-    def _pseudonymize(self, event: Event) -> Event:
-        pseudonym = self._pseudonyms.pseudonym
-        return msgspec.structs.replace(
-            event,
-            user_id=event.user_id and pseudonym("user", event.user_id),
-            client_id=event.client_id and pseudonym("client", event.client_id),
-        )
+
+def published_us(moment: Any) -> int:
+    """Microseconds since the epoch of a message's publish time: a datetime as in Google's client library (UTC
+    where it does not say), or a protobuf Timestamp; 0 for anything else."""
+    if isinstance(moment, datetime):
+        return clock.from_datetime(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    to_us = getattr(moment, "ToMicroseconds", None)
+    return to_us() if to_us is not None else 0
 
 
 def count_rejected(rejected: Rejected) -> None:

@@ -19,7 +19,16 @@ MAX_PAYLOAD_BYTES = 64 * 1024
 MAX_ITEMS = 200
 """Items in one event, as in Google Analytics 4."""
 
-_LIMITS = {"event_id": 128, "client_id": 256, "user_id": 256, "campaign_id": 128, "currency": 8, "source": 64}
+_IDENTIFIERS = {
+    "event_id": 128,
+    "client_id": 256,
+    "user_id": 256,
+    "campaign_id": 128,
+    "currency": 8,
+    "source": 64,
+}
+LIMITS = {**_IDENTIFIERS, "search_term": MAX_SEARCH_TERM_CHARS}
+"""Most characters of each field."""
 
 
 class _WireEvent(msgspec.Struct):
@@ -84,7 +93,7 @@ def from_fields(fields: dict[str, Any], now_us: int) -> Event:
     except msgspec.ValidationError as error:
         raise _explain(error) from None
     name = _name(wire.event_name)
-    for field, limit in _LIMITS.items():
+    for field, limit in _IDENTIFIERS.items():
         value = getattr(wire, field)
         if value or field == "event_id":  # any other that is empty is a missing one, as an empty cookie is
             check_identifier(field, value, limit)
@@ -178,12 +187,15 @@ def _items(wire: _WireEvent, sent: list[dict[str, Any]]) -> tuple[Item, ...]:
 
 
 def _item(item: WireItem, sent: dict[str, Any], telling: list[str]) -> Item:
-    category = item.item_category or None
     checks.check_item_id(item.item_id, "items[].item_id")
-    checks.check_not_the_shopper("items[].item_id", item.item_id, telling)
+    category = item.item_category or None
     if category:
         checks.check_item_category(category, "items[].item_category")
-        checks.check_not_the_shopper("items[].item_category", category, telling)
+    for identifier in telling:
+        if identifier in item.item_id:
+            checks.check_not_the_shopper("items[].item_id", item.item_id, identifier)
+        if category and identifier in category:
+            checks.check_not_the_shopper("items[].item_category", category, identifier)
     return Item(item.item_id, item.quantity, item.price, category, _unknown(sent, _ITEM_FIELDS))
 
 

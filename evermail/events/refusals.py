@@ -52,7 +52,9 @@ class Rejected(msgspec.Struct, frozen=True):
     """The pseudonym key whose secret opens `data` (see `evermail.dead_letters.seal`); empty where `data` is
     in the clear and has pseudonyms for identifiers."""
     letter_id: str = ""
-    """The id of its dead letter, if that cannot be made of `data` as it is here."""
+    """The id of its dead letter, where that cannot be made of `data` as it is here."""
+    cut: bool = False
+    """Whether `data` is only the beginning of an original too large for any message."""
 
 
 class Refusal(Exception):

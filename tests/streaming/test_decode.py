@@ -14,6 +14,7 @@ from apache_beam.transforms.window import TimestampedValue
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from streaming_support import (
+    KEYS,
     NOW,
     Collected,
     StoppedClock,
@@ -28,6 +29,8 @@ from streaming_support import (
 
 from demo.malformed import SPOILERS, spoil
 from evermail import clock
+from evermail.dead_letters.letter import letter_of
+from evermail.dead_letters.seal import Seals
 from evermail.events import Code, Event, EventName, Rejected
 from pipeline import dead_letters
 from pipeline.coders import EventCoder, RejectedCoder
@@ -52,15 +55,22 @@ def decoding(collected: Collected) -> Decoding:
     return run_
 
 
-def decode(data: bytes, attributes: dict[str, str] | None = None, **changes: Any) -> Event | Rejected:
+def decode(
+    data: bytes, attributes: dict[str, str] | None = None, publish_time: Any = None, **changes: Any
+) -> Event | Rejected:
     """What one message becomes, straight from the DoFn."""
     fn = DecodeFn(config(**changes))
     fn.setup()
-    (output,) = fn.process(PubsubMessage(data, attributes or {}))
+    (output,) = fn.process(PubsubMessage(data, attributes or {}, publish_time=publish_time))
     value = output.value
     assert isinstance(output, TimestampedValue if isinstance(value, Event) else TaggedOutput)
     assert isinstance(value, Event | Rejected)
     return value
+
+
+def opened(rejected: Rejected) -> tuple[bytes, dict[str, str]]:
+    """The original that somebody with the secret finds in the letter."""
+    return letter_of(rejected).original(Seals(KEYS.keys()))
 
 
 def with_field(name: str, json: bytes) -> bytes:
@@ -134,15 +144,20 @@ class TestBadMessages:
     @pytest.mark.parametrize("code", SPOILERS)
     def test_each_kind_becomes_a_dead_letter_with_its_code(self, code: Code) -> None:
         data = spoil(code, wire())
-        assert decode(data, {"event_id": "e1", "source": "web"}) == Rejected(
+        refused = decode(data, {"event_id": "e1", "source": "web"}, publish_time=clock.to_datetime(NOW - 5))
+        assert isinstance(refused, Rejected)
+        assert msgspec.structs.replace(refused, data=b"", letter_id="") == Rejected(
             stage="decode",
             code=code,
             message=self.message_of(decode(data)),
-            data=data,
-            attributes={"event_id": "e1", "source": "web"},
+            data=b"",
+            attributes={},
             pipeline_version="test",
             first_seen=NOW,
+            received_at=NOW - 5,
+            key_id="k1",
         )
+        assert opened(refused) == (data, {"event_id": "e1", "source": "web"})
 
     @staticmethod
     def message_of(rejected: Event | Rejected) -> str:
@@ -157,8 +172,9 @@ class TestBadMessages:
         random.Random(1).shuffle(both)
         out = decoding(*both)
         assert len(out["events"]) == len(good)
-        assert sorted(each.attributes["n"] for each in out["rejected"]) == sorted(SPOILERS)
-        assert all(each.code == each.attributes["n"] for each in out["rejected"])
+        said = [opened(each)[1]["n"] for each in out["rejected"]]
+        assert sorted(said) == sorted(SPOILERS)
+        assert [each.code for each in out["rejected"]] == said
 
     def test_the_future_begins_at_the_jobs_clock(self) -> None:
         data = msgspec.json.encode(wire(event_time=clock.to_rfc3339(NOW)))
@@ -225,14 +241,14 @@ class TestNothingRaises:
         if isinstance(value, Event):
             assert EventCoder().decode(EventCoder().encode(value)) == value
         else:
-            assert (value.data, value.attributes) == (data, attributes or {})
+            assert opened(value) == (data, attributes or {})
             assert value.code is not Code.INTERNAL_ERROR
             assert RejectedCoder().decode(RejectedCoder().encode(value)) == value
-            assert dead_letters.from_message(dead_letters.to_message(value).data) == value
+            assert dead_letters.from_message(dead_letters.to_message(value).data) == letter_of(value)
 
     def test_a_message_of_attributes_alone(self) -> None:
         fn = DecodeFn(config())
         fn.setup()
         (output,) = fn.process(PubsubMessage(None, {"event_id": "e1"}))
         assert output.value.code is Code.EMPTY_PAYLOAD
-        assert output.value.data == b""
+        assert opened(output.value) == (b"", {"event_id": "e1"})
