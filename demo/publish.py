@@ -11,7 +11,7 @@ from google.api_core.exceptions import GoogleAPICallError
 from google.cloud import pubsub_v1
 
 from demo.schedule import Message, Schedule
-from evermail import clock
+from evermail import clock, events
 
 PUBLISH_TIMEOUT_S = 60.0
 
@@ -42,7 +42,7 @@ def publish(
         if stop.is_set():
             break
         data, attributes = message.encode(start_us)
-        futures.append(publisher.publish(topic, data, **attributes))
+        futures.append(publisher.publish(topic, data, **attributes, event_digest=events.digest(data)))
         on_published(message, clock.now_us())
     deadline = time.monotonic() + PUBLISH_TIMEOUT_S
     for future in futures:

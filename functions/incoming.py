@@ -27,7 +27,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Refused:
-    """An event that is not, with the reason. The message quotes what was sent: not for logs."""
+    """An event that is not, with the reason. The message quotes nothing of what was sent."""
 
     code: Code
     message: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import socket
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -38,10 +40,27 @@ def publisher(client: Any, timeout_s: float = 0.05) -> PubSubPublisher:
     return PubSubPublisher(TOPIC, timeout_s=timeout_s, make_client=lambda timeout: client)
 
 
-def test_sends_id_and_time_as_attributes() -> None:
+def test_sends_id_time_and_digest_as_attributes() -> None:
     client = StubClient({"e1": True})
     assert publisher(client).publish(MESSAGES[:1]) == [True]
-    assert client.sent == [(TOPIC, b"{}", {"event_id": "e1", "event_time": "2026-11-24T03:00:00Z"})]
+    digest = hashlib.sha256(b"{}").digest()[:16]
+    assert client.sent == [
+        (
+            TOPIC,
+            b"{}",
+            {
+                "event_id": "e1",
+                "event_time": "2026-11-24T03:00:00Z",
+                "event_digest": base64.urlsafe_b64encode(digest).decode().rstrip("="),
+            },
+        )
+    ]
+
+
+def test_two_shoppers_with_one_id_are_not_taken_for_copies_at_the_read() -> None:
+    client = StubClient({"e1": True})
+    publisher(client).publish([Message(b'{"user_id":1}', "e1", ""), Message(b'{"user_id":2}', "e1", "")])
+    assert len({attributes["event_digest"] for _, _, attributes in client.sent}) == 2
 
 
 def test_tells_what_arrived_from_what_failed_or_hangs() -> None:
