@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from demo.emulators import EmulatorMissing, firestore_emulator, pubsub_emulator
+
+# For modules that tests of several rooms share. At the end: the rooms' own packages come first.
+sys.path.append(str(Path(__file__).parent))
 
 # Tests never time anything, hypothesis included: a busy machine is no failure.
 settings.register_profile("evermail", deadline=None)
