@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from google.api_core.exceptions import PermissionDenied
 from google.cloud import secretmanager
-from streaming_support import SECRET
 
-from pipeline import keys
-from pipeline.keys import EnvKeys, FileKeys, KeysUnavailable, LiteralKeys, SecretKeys, key_source
+from evermail import keys
+from evermail.keys import EnvKeys, FileKeys, KeysUnavailable, LiteralKeys, SecretKeys, key_source
 
+SECRET = "a-secret-of-sixteen-bytes-or-more"
 RESOURCE = "projects/shop-1/secrets/pseudonyms/versions/3"
 PAIRS = f"k1:{SECRET},k2:{SECRET}:with:colons"
 PARSED = {"k1": SECRET, "k2": f"{SECRET}:with:colons"}
