@@ -45,6 +45,25 @@ bench-stores: $(VENV)/.demo  ## Documents a second of the stores
 amp-validator:  # the official AMP validator, where npm is there
 	@if command -v npm >/dev/null; then sh tests/amp/install_validator.sh; else echo "no npm: AMP validator tests will skip"; fi
 
+.PHONY: dataflow-graph flex-metadata flex-template
+dataflow-graph: $(VENV)/.demo  ## The job as Dataflow would get it, built offline (ARGS="--output job.json")
+	@$(BIN)/python -m pipeline.dataflow.graph $(ARGS)
+
+flex-metadata: $(VENV)/.demo  ## Write flex/metadata.json from the job's options
+	@$(BIN)/python -m pipeline.dataflow.metadata > flex/metadata.json.new && mv flex/metadata.json.new flex/metadata.json
+
+# Where the template goes; TAG names the code that is in it
+REPOSITORY ?= evermail
+TAG ?= $(shell git describe --always --dirty)
+IMAGE = $(REGION)-docker.pkg.dev/$(PROJECT)/$(REPOSITORY)/job:$(TAG)
+needed = $(foreach name,$(1),$(if $($(name)),,$(error $@ needs $(name): make $@ $(foreach each,$(1),$(each)=...))))
+
+flex-template:  ## Build image and template on Google Cloud; make -n flex-template only shows how (docs/dataflow.md)
+	$(call needed,PROJECT REGION BUCKET)gcloud builds submit . --project=$(PROJECT) --region=$(REGION) \
+		--config=flex/cloudbuild.yaml --ignore-file=flex/.gcloudignore --substitutions=_IMAGE=$(IMAGE)
+	gcloud dataflow flex-template build gs://$(BUCKET)/templates/evermail-$(TAG).json --project=$(PROJECT) \
+		--image=$(IMAGE) --sdk-language=PYTHON --metadata-file=flex/metadata.json
+
 pictures: $(VENV)/.dev  ## Take the pictures of this README again (needs Chromium)
 	$(BIN)/python -m demo.page.photograph --out docs/images
 

@@ -12,6 +12,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from apache_beam.runners.runner import PipelineResult
 
 from pipeline.config import JobConfig
+from pipeline.dataflow import checks
 from pipeline.job import Sinks, build
 from pipeline.keys import KeysUnavailable, SecretKeys
 from pipeline.options import EvermailOptions, OptionError
@@ -23,7 +24,8 @@ _DATAFLOW = ("dataflow", "dataflowrunner")
 def assemble(arguments: Sequence[str]) -> beam.Pipeline:
     """The job that command-line arguments describe, on the runner they name, ready to run.
 
-    Touches neither the network nor the store. Raises `OptionError` for arguments that cannot be used.
+    Touches no store; for Dataflow, Beam looks at the buckets. Raises `OptionError` for arguments that cannot
+    be used.
     """
     options = PipelineOptions(list(arguments), streaming=True)
     ours = options.view_as(EvermailOptions)
@@ -31,6 +33,7 @@ def assemble(arguments: Sequence[str]) -> beam.Pipeline:
     on_dataflow = (options.view_as(StandardOptions).runner or "").lower() in _DATAFLOW
     if on_dataflow:
         _check_reach_of_workers(config, options)
+        checks.check(options)
     else:
         _check_keys_here(config)
     source = ReadFromPubSub(
@@ -40,7 +43,7 @@ def assemble(arguments: Sequence[str]) -> beam.Pipeline:
         id_label="event_id" if on_dataflow else None,
     )
     sinks = Sinks(dead_letters=WriteToPubSub(topic=ours.dead_letter_topic, with_attributes=True))
-    pipeline = beam.Pipeline(options=options)
+    pipeline = _empty_pipeline(options)
     build(pipeline, source, sinks, config)
     return pipeline
 
@@ -82,6 +85,13 @@ def main() -> None:
         print(problem, file=sys.stderr)
         sys.exit(2)
     result.wait_until_finish()
+
+
+def _empty_pipeline(options: PipelineOptions) -> beam.Pipeline:
+    try:
+        return beam.Pipeline(options=options)
+    except ValueError as problem:  # Beam names what its own options lack, in several lines
+        raise OptionError(" ".join(str(problem).split())) from None
 
 
 def _check_keys_here(config: JobConfig) -> None:

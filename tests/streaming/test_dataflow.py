@@ -9,204 +9,160 @@ import re
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
 from unittest import mock
 
 import pytest
-from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.portability.api import beam_runner_api_pb2
-from apache_beam.runners.dataflow.internal import apiclient
+from dataflow_support import CLOUD, DEAD_LETTERS, IMAGE, JOB, KEYS, SUBSCRIPTION, built
 from streaming_support import SECRET
 
-from pipeline import main
+from pipeline.dataflow.offline import Submission, submission
+from pipeline.dataflow.steps import PUBSUB_READ, PUBSUB_WRITE, Step, steps_of
 
-SUBSCRIPTION = "projects/shop-1/subscriptions/events-job"
-DEAD_LETTERS = "projects/shop-1/topics/dead-letters"
-KEYS = "projects/shop-1/secrets/pseudonyms/versions/3"
-TEMPLATE = "gs://demo-bucket/templates/job.json"
-ARGUMENTS = [
-    "--runner=DataflowRunner",
-    "--project=shop-1",
-    "--region=europe-west1",
-    "--job_name=evermail",
-    "--temp_location=gs://demo-bucket/temp",
-    "--staging_location=gs://demo-bucket/staging",
-    f"--template_location={TEMPLATE}",
-    "--sdk_location=container",
-    "--no_auth",
-    "--dry_run=True",
-    f"--events_subscription={SUBSCRIPTION}",
-    f"--dead_letter_topic={DEAD_LETTERS}",
-    "--store=firestore://shop-1",
-    f"--pseudonym_keys=secret:{KEYS}",
-]
-
-Graph = beam_runner_api_pb2.Pipeline
-
-
-class Submitted:
-    """What would have been sent: the job's JSON, and every staged file."""
-
-    def __init__(self, graph: Graph, files: dict[str, bytes]) -> None:
-        self.graph, self.files = graph, files
-        self.job: dict[str, Any] = json.loads(files[TEMPLATE])
-
-    def transforms(self, urn: str) -> dict[str, Any]:
-        """Payloads by the full name of the step."""
-        found = self.graph.components.transforms.values()
-        return {each.unique_name: each.spec.payload for each in found if each.spec.urn == urn}
-
-    def par_do(self, step: str) -> beam_runner_api_pb2.ParDoPayload:
-        ((_, payload),) = (
-            (name, payload)
-            for name, payload in self.transforms("beam:transform:pardo:v1").items()
-            if name.startswith(step)
-        )
-        return beam_runner_api_pb2.ParDoPayload.FromString(payload)
+FALLBACK = "FastPrimitivesCoder"
+"""Beam's coder for types that it has none for: it pickles."""
 
 
 @pytest.fixture(scope="module")
-def submitted() -> Submitted:
+def submitted() -> Submission:
     """The job, started with a secret in the launcher's environment."""
-    files: dict[str, bytes] = {}
-
-    def stage(self: Any, folder: str, name: str, stream: Any, *_: Any, **__: Any) -> None:
-        files[f"{folder.rstrip('/')}/{name}"] = stream.read()
-
-    with (
-        mock.patch.dict("os.environ", {"EVERMAIL_PSEUDONYM_KEYS": f"k1:{SECRET}"}),
-        mock.patch.object(apiclient.DataflowApplicationClient, "stage_file", stage),
-        mock.patch.object(apiclient, "create_storage_client", return_value=None),
-    ):
-        job = main.start(ARGUMENTS).job
-        options = PipelineOptions(ARGUMENTS, streaming=True)
-        apiclient.DataflowApplicationClient(options, job.root_staging_location).create_job(job)
-    return Submitted(job.proto_pipeline, files)
+    with mock.patch.dict("os.environ", {"EVERMAIL_PSEUDONYM_KEYS": f"k1:{SECRET}"}):
+        return submission([*CLOUD, *JOB, f"--sdk_container_image={IMAGE}"])
 
 
-def test_events_are_read_by_dataflow_itself_with_their_id(submitted: Submitted) -> None:
-    ((_, payload),) = submitted.transforms("beam:transform:pubsub_read:v1").items()
-    read = beam_runner_api_pb2.PubSubReadPayload.FromString(payload)
+@pytest.fixture(scope="module")
+def steps(submitted: Submission) -> list[Step]:
+    return [step for outermost in steps_of(submitted.graph) for step in outermost.walk()]
+
+
+def payloads(submitted: Submission, urn: str) -> list[bytes]:
+    found = submitted.graph.components.transforms.values()
+    return [transform.spec.payload for transform in found if transform.spec.urn == urn]
+
+
+def read_of(submitted: Submission) -> beam_runner_api_pb2.PubSubReadPayload:
+    (payload,) = payloads(submitted, PUBSUB_READ)
+    return beam_runner_api_pb2.PubSubReadPayload.FromString(payload)
+
+
+def test_events_are_read_by_dataflow_itself_with_their_digest(submitted: Submission) -> None:
+    read = read_of(submitted)
     assert read.subscription == SUBSCRIPTION
-    assert read.id_attribute == "event_id"
+    assert read.id_attribute == "event_digest"
     assert read.with_attributes
 
 
-def test_no_attribute_of_a_publisher_is_a_timestamp(submitted: Submitted) -> None:
+def test_no_attribute_of_a_publisher_is_a_timestamp(submitted: Submission) -> None:
     """One that does not parse would stop the job: event times come from the payload, in decode."""
-    ((_, payload),) = submitted.transforms("beam:transform:pubsub_read:v1").items()
-    assert beam_runner_api_pb2.PubSubReadPayload.FromString(payload).timestamp_attribute == ""
+    assert read_of(submitted).timestamp_attribute == ""
 
 
-def test_dead_letters_are_published_by_dataflow_itself(submitted: Submitted) -> None:
-    ((_, payload),) = submitted.transforms("beam:transform:pubsub_write:v1").items()
-    assert beam_runner_api_pb2.PubSubWritePayload.FromString(payload).topic == DEAD_LETTERS
+def test_dead_letters_are_published_by_dataflow_itself(submitted: Submission) -> None:
+    topics = [
+        beam_runner_api_pb2.PubSubWritePayload.FromString(payload).topic
+        for payload in payloads(submitted, PUBSUB_WRITE)
+    ]
+    assert topics == [DEAD_LETTERS]
+
+
+@pytest.mark.parametrize("place", ["Shoppers/", "Neighbors/", "Trending/"])
+def test_shoppers_neighbors_and_trending_keep_state(steps: list[Step], place: str) -> None:
+    assert any(step.state for step in steps if step.path.startswith(place))
+
+
+def test_whatever_is_kept_for_a_key_can_end_by_itself(steps: list[Step]) -> None:
+    """Of a key that is never heard of again only a timer is left, and the watermark may stand still."""
+    keeping = [step for step in steps if step.state]
+    assert keeping
+    for step in keeping:
+        assert "processing time" in step.timers.values(), step.path
+
+
+def test_late_counts_are_added_once(submitted: Submission) -> None:
+    windows = [
+        strategy
+        for strategy in submitted.graph.components.windowing_strategies.values()
+        if strategy.window_fn.urn == "beam:window_fn:fixed_windows:v1"
+    ]
+    assert windows
+    for strategy in windows:
+        assert strategy.accumulation_mode == beam_runner_api_pb2.AccumulationMode.DISCARDING
+        assert strategy.allowed_lateness > 86_400 * 1000
+        assert strategy.trigger.after_end_of_window.late_firings.element_count.element_count == 1
+
+
+def test_it_streams_on_the_streaming_engine(submitted: Submission) -> None:
+    experiments = submitted.job["environment"]["experiments"]
+    assert submitted.job["type"] == "JOB_TYPE_STREAMING"
+    assert "enable_streaming_engine" in experiments
+    assert "use_runner_v2" in experiments
+
+
+def test_what_is_kept_and_what_is_shuffled_has_coders_of_its_own(steps: list[Step]) -> None:
+    """A type hint that is lost on the way would make a step fall back to pickle, silently."""
+    shuffling = [step for step in steps if step.state or step.urn == "beam:transform:group_by_key:v1"]
+    assert shuffling
+    for step in shuffling:
+        kept = [*step.state.values(), *(elements.coder for elements in step.inputs)]
+        assert not [coder for coder in kept if FALLBACK in coder], step.path
 
 
 @pytest.mark.parametrize(
-    ("step", "state"),
-    [
-        ("Shoppers/Remember", {"shopper", "flush_due"}),
-        ("Neighbors/AddUp", {"changes", "row", "version", "flush_due"}),
-        ("Trending/AddUp", {"changes", "row", "version", "flush_due"}),
-    ],
+    ("place", "coder"),
+    [("Decode", "EventCoder"), ("Documents", "DocumentCoder"), ("Refused", "RejectedCoder")],
 )
-def test_stateful_steps_declare_state_and_timers(submitted: Submitted, step: str, state: set[str]) -> None:
-    payload = submitted.par_do(step)
-    assert set(payload.state_specs) == state
-    domains = [timer.time_domain for timer in payload.timer_family_specs.values()]
-    assert domains == [beam_runner_api_pb2.TimeDomain.PROCESSING_TIME] * 2  # to flush, and to forget
+def test_events_documents_and_refusals_travel_by_coders_of_their_own(
+    steps: list[Step], place: str, coder: str
+) -> None:
+    (step,) = [step for step in steps if step.path == place]
+    assert coder in {elements.coder for elements in step.outputs.values()}
 
 
-def test_nothing_else_keeps_state(submitted: Submitted) -> None:
-    stateful = {
-        name.split("/")[0]
-        for name, payload in submitted.transforms("beam:transform:pardo:v1").items()
-        if beam_runner_api_pb2.ParDoPayload.FromString(payload).state_specs
-    }
-    assert stateful == {"Shoppers", "Neighbors", "Trending"}
+def test_steps_with_state_have_names_of_ours(steps: list[Step]) -> None:
+    """In an update, Dataflow finds state by the step's name: one that Beam makes up may change without us."""
+    for step in steps:
+        if step.state:
+            named, *_ = step.path.split("/ParDo(")
+            assert re.fullmatch(r"[A-Z]\w+(/[A-Z]\w+)+", named), step.path
 
 
-def test_late_counts_are_added_once(submitted: Submitted) -> None:
-    (windows,) = [
-        strategy
-        for strategy in submitted.graph.components.windowing_strategies.values()
-        if strategy.allowed_lateness
-    ]
-    assert windows.accumulation_mode == beam_runner_api_pb2.AccumulationMode.DISCARDING
-    assert windows.allowed_lateness == (86_400 + 3_600) * 1000
-    assert windows.trigger.after_end_of_window.late_firings.element_count.element_count == 1
-
-
-def test_it_streams_on_the_streaming_engine(submitted: Submitted) -> None:
-    environment = submitted.job["environment"]
-    assert submitted.job["type"] == "JOB_TYPE_STREAMING"
-    assert "enable_streaming_engine" in environment["experiments"]
-    assert "use_runner_v2" in environment["experiments"]
-
-
-def test_elements_travel_by_coders_of_their_own(submitted: Submitted) -> None:
-    """A type hint that is lost on the way would make a step fall back to pickle, silently."""
-    components = submitted.graph.components
-    names = _coder_names(components)
-    outputs = {
-        step.unique_name: {
-            tag: names[components.pcollections[pcollection].coder_id]
-            for tag, pcollection in step.outputs.items()
-        }
-        for step in components.transforms.values()
-    }
-    assert outputs["Decode/ParDo(DecodeFn)/ParDo(DecodeFn)"] == {
-        "None": "EventCoder",
-        "rejected": "RejectedCoder",
-    }
-    assert outputs["Shoppers/KeyByShopper"] == {"None": "kv<str, EventCoder>"}
-    assert outputs["Shoppers/Remember/ParDo(ShopperFn)"] == {
-        "None": "DocumentCoder",
-        "accepted": "EventCoder",
-        "row_updates": "kv<str, RowUpdateCoder>",
-        "refused": "RejectedCoder",
-    }
-    assert outputs["Documents"] == {"None": "DocumentCoder"}
-    assert outputs["Refused"] == {"None": "RejectedCoder"}
-
-
-def test_options_show_where_the_keys_are(submitted: Submitted) -> None:
+def test_options_show_where_the_keys_are(submitted: Submission) -> None:
     assert f"secret:{KEYS}" in json.dumps(submitted.job)
 
 
-def test_no_secret_is_in_anything_that_is_sent(submitted: Submitted) -> None:
+def test_no_secret_is_in_anything_that_is_sent(submitted: Submission) -> None:
     everything = [
         json.dumps(submitted.job).encode(),
         submitted.graph.SerializeToString(),
-        *submitted.files.values(),
+        *submitted.staged.values(),
     ]
-    functions = [part for text in everything for part in _unpacked(text)]
+    functions = [part for text in everything for part in unpacked(text)]
     assert any(KEYS.encode() in text for text in functions)  # the reference is found, so a secret would be
     assert not any(SECRET.encode() in text for text in [*everything, *functions])
 
 
-def _coder_names(components: beam_runner_api_pb2.Components) -> dict[str, str]:
-    def name(coder_id: str) -> str:
-        coder = components.coders[coder_id]
-        if coder.spec.urn == "beam:coder:kv:v1":
-            return f"kv<{', '.join(name(part) for part in coder.component_coder_ids)}>"
-        if coder.spec.urn == "beam:coder:string_utf8:v1":
-            return "str"
-        if coder.spec.urn == "beam:coder:pickled_python:v1" or coder.spec.urn.startswith("beam:coders:"):
-            return _class_of(coder.spec.payload)
-        return coder.spec.urn
+class TestWorkers:
+    def test_settings_are_those_that_were_asked_for(self) -> None:
+        job = built(
+            "--service_account_email=job@shop-1.iam.gserviceaccount.com",
+            "--machine_type=e2-standard-4",
+            "--max_num_workers=7",
+            "--disk_size_gb=30",
+        ).job
+        pool = job["environment"]["workerPools"][0]
+        assert job["environment"]["serviceAccountEmail"] == "job@shop-1.iam.gserviceaccount.com"
+        assert pool["machineType"] == "e2-standard-4"
+        assert pool["autoscalingSettings"]["maxNumWorkers"] == 7
+        assert pool["diskSizeGb"] == 30
 
-    return {coder_id: name(coder_id) for coder_id in components.coders}
+    def test_with_an_image_they_install_nothing(self) -> None:
+        pool = built().job["environment"]["workerPools"][0]
+        assert [image["containerImage"] for image in pool["sdkHarnessContainerImages"]] == [IMAGE]
+        installed = ("workflow.tar.gz", "requirements.txt", "extra_packages.txt")
+        assert not set(installed) & set(built().staged)
 
 
-def _class_of(payload: bytes) -> str:
-    """The class of a pickled object, whose name Beam writes before it."""
-    found = re.search(rb"([A-Z]\w+)\$", payload[2:])  # after a tag and a length
-    return found[1].decode() if found else "?"
-
-
-def _unpacked(text: bytes) -> Iterator[bytes]:
+def unpacked(text: bytes) -> Iterator[bytes]:
     """What is pickled in a text: Beam compresses pickles and writes them in base64."""
     for run in re.findall(rb"[A-Za-z0-9+/]{24,}={0,2}", text):
         for match in re.finditer(rb"QlpoO|eN", run):
