@@ -16,7 +16,7 @@ from evermail.events import Event, Receipt
 MAX_STATEMENTS = 16
 
 
-class Statement(msgspec.Struct, array_like=True, frozen=True, order=True):
+class Statement(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
     """What a shopper said, and when: seconds, and the hash of the event's id to order those of a second."""
 
     second: int

@@ -11,6 +11,7 @@ are read, and below what counts as a weight at all.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from heapq import nlargest
 
@@ -119,14 +120,27 @@ class DecayedRow:
         up, scale = self._scale()
         return float(f"{(held << up) / scale:.6g}")
 
-    def to_bytes(self) -> bytes:
-        """A compact form for a runner's state; `from_bytes` reads it back equal."""
-        packed = b"".join(
-            weight.to_bytes(_WIDTH_BYTES, "little", signed=True) for weight in self._weights.values()
-        )
-        return msgspec.msgpack.encode(
-            _Stored(self._epoch, self._touched, list(self._weights), packed, self.half_life_us)
-        )
+    def to_bytes(self, most: int | None = None) -> bytes:
+        """A compact form; `from_bytes` reads it back equal, unless it would have more than `most` bytes: then
+        the lightest are left out."""
+        encoded = self._encode(self._weights)
+        if most is not None and len(encoded) > most:
+            heaviest = sorted(self._weights.items(), key=lambda entry: (-entry[1], entry[0]))
+            while len(encoded) > most:
+                heaviest = heaviest[: len(heaviest) * most // (len(encoded) + 1)]
+                encoded = self._encode(dict(heaviest))
+        return encoded
+
+    @classmethod
+    def of_weights(
+        cls, weights: Sequence[tuple[str, float]], as_of: int, half_life_us: int, capacity: int
+    ) -> DecayedRow:
+        """A row that reads as these weights do, as of `as_of`: what `top` told of it."""
+        row = cls(half_life_us, capacity)
+        row.touch(as_of)
+        for key, weight in weights:
+            row.add(key, round(weight * UNIT), as_of)
+        return row
 
     @classmethod
     def from_bytes(cls, data: bytes, half_life_us: int, capacity: int) -> DecayedRow:
@@ -142,6 +156,14 @@ class DecayedRow:
         if stored.half_life_us != half_life_us:
             row._convert(stored.half_life_us)
         return row
+
+    def _encode(self, weights: dict[str, int]) -> bytes:
+        packed = b"".join(
+            [weight.to_bytes(_WIDTH_BYTES, "little", signed=True) for weight in weights.values()]
+        )
+        return msgspec.msgpack.encode(
+            _Stored(self._epoch, self._touched, list(weights), packed, self.half_life_us)
+        )
 
     def _convert(self, old_half_life_us: int) -> None:
         """Goes on with another half-life: weights keep what they were worth at the old landmark."""

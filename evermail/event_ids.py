@@ -11,6 +11,7 @@ from __future__ import annotations
 from enum import Enum
 from hashlib import blake2b
 from itertools import product
+from zlib import crc32
 
 import msgspec
 
@@ -42,8 +43,8 @@ class Standing(Enum):
     """It is of a time whose ids have been let go: whether it is new cannot be known."""
 
 
-class Marks(msgspec.Struct, frozen=True):
-    """What an event is known by: 63 bits of the hash of its id, and 32 bits of the hash of what it says."""
+class Marks(msgspec.Struct, frozen=True, gc=False):
+    """What an event is known by: 63 bits of the hash of its id, and a checksum of 32 bits of what it says."""
 
     id_hash: int
     fingerprint: int
@@ -134,19 +135,25 @@ def _known_by_another_name(event: Event, known: int) -> bool:
 
 
 def _fingerprint(event: Event, client_id: str | None, user_id: str | None) -> int:
+    items = event.items
+    for item in items:
+        if item.extra:
+            items = tuple([msgspec.structs.replace(item, extra={}) for item in items])
+            break
+    consent = event.consent
     says = (
         event.event_name,
         client_id,
         user_id,
-        [(item.item_id, item.quantity, item.price, item.item_category) for item in event.items],
+        items,
         event.value,
         event.currency,
         event.search_term,
         event.campaign_id,
-        event.consent and event.consent.personalization,
+        None if consent is None else consent.personalization,
         event.source,
     )
-    return int.from_bytes(blake2b(_ENCODER.encode(says), digest_size=4).digest(), "big")
+    return crc32(_ENCODER.encode(says))
 
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -13,11 +13,13 @@ MAX_CART = 50
 MAX_CART_CHANGES = 16
 MAX_PURCHASED = 200
 
+CHANGE_HOLDINGS = frozenset({EventName.PURCHASE, EventName.ADD_TO_CART, EventName.REMOVE_FROM_CART})
+
 Change = tuple[int, int, int]
 """Event time, hash of the event's id, change of the quantity."""
 
 
-class CartLine(msgspec.Struct, array_like=True, frozen=True):
+class CartLine(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Changes of one item's quantity since it was last bought, in the order of event time."""
 
     cleared_at: int = 0

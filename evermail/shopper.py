@@ -16,7 +16,7 @@ from evermail.consent import Statement
 from evermail.documents import Profile, Seen
 from evermail.event_ids import KnownIds, Standing, marks_of
 from evermail.events import Event, EventName
-from evermail.holdings import CartLine, Holdings
+from evermail.holdings import CHANGE_HOLDINGS, CartLine, Holdings
 from evermail.interest import MAX_LINES, TOUCHES, Changes, RowUpdate, Touch
 
 MAX_HISTORY = 64
@@ -40,7 +40,7 @@ class Verdict(Enum):
     """It is older than the erasure of its shopper: dropped, and nothing is kept of it."""
 
 
-class Link(msgspec.Struct, array_like=True, frozen=True, order=True):
+class Link(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
     """An `identify`: from `event_time` on, what this client does is done by `user`."""
 
     event_time: int
@@ -136,14 +136,10 @@ class ShopperState(msgspec.Struct, array_like=True):
         self.events += 1
         self.as_of = max(self.as_of, time_us)
         updates: Updates = []
-        if name in TOUCHES:
-            changes = Changes()
-            for line, item in enumerate(event.items[:MAX_LINES]):
-                touch = Touch(time_us, marks.id_hash, line, item.item_id, name.value)
-                self._insert(touch, changes)
-            updates = changes.records()
-            self._trim()
-        self.holdings.apply(event, time_us, marks.id_hash)
+        if name in TOUCHES and event.items:
+            updates = self._touch(event, time_us, marks.id_hash)
+        if name in CHANGE_HOLDINGS:
+            self.holdings.apply(event, time_us, marks.id_hash)
         return Verdict.ACCEPTED, updates
 
     def hear(self, event: Event, id_hash: int, now_us: int) -> bool:
@@ -301,6 +297,20 @@ class ShopperState(msgspec.Struct, array_like=True):
     @classmethod
     def from_bytes(cls, data: bytes) -> ShopperState:
         return _DECODER.decode(data)
+
+    def _touch(self, event: Event, time_us: int, id_hash: int) -> Updates:
+        items, name, touches = event.items, event.event_name.value, self.touches
+        if len(items) == 1 and time_us > self.history_horizon:
+            touch = Touch(time_us, id_hash, 0, items[0].item_id, name)
+            if not touches or touch > touches[-1]:
+                updates = Changes.of_next(touches, touch)
+                self._trim()
+                return updates
+        changes = Changes()
+        for line, item in enumerate(items[:MAX_LINES]):
+            self._insert(Touch(time_us, id_hash, line, item.item_id, name), changes)
+        self._trim()
+        return changes.records()
 
     def _insert(self, touch: Touch, changes: Changes) -> None:
         if touch.event_time <= self.history_horizon:

@@ -6,11 +6,7 @@ taken back here and made again among the user's own. From then on this stage onl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import msgspec
-from apache_beam.pvalue import TaggedOutput
 
 from evermail import clock
 from evermail.event_ids import marks_of
@@ -27,20 +23,20 @@ _REFRESH_US = 30 * clock.DAY
 class Clients(Keeper):
     """What comes to a client: events. Those that are a user's go on by the tag `MOVED`: (user, Arrival)."""
 
-    def visit(self, client: str, state: ShopperState, event: Event) -> Iterator[Any]:
+    def visit(self, client: str, state: ShopperState, event: Event) -> None:
         name, user = event.event_name, event.user_id
         if name is EventName.IDENTIFY and user and state.may_use(event):
-            yield from self._identify(state, event, user)
+            self._identify(state, event, user)
         link = state.user_at(event.event_time)
         if not (user or link):
-            yield from self.judge(client, state, event)
+            self.judge(client, state, event)
             return
         marks = marks_of(event)
         if marks.id_hash in state.ids.seen:  # from before it was known who this is
-            yield from self.judge(client, state, event)
+            self.judge(client, state, event)
             return
         if name is EventName.ERASE_USER:
-            yield from self._erase(client, state, event)
+            self._erase(client, state, event)
         elif name is EventName.UPDATE_CONSENT:
             self._hear(state, event, marks.id_hash)
         elif link is not None and event.event_time > state.as_of + _REFRESH_US:
@@ -48,12 +44,12 @@ class Clients(Keeper):
             self.note(flush=True)
         if link is not None and not user:
             user, event = link.user, _linked(event, link)
-        yield TaggedOutput(MOVED, (user, event))
+        self.emit(MOVED, (user, event))
 
     def aliases(self, arrival: Event) -> tuple[str, ...]:
         return arrival.receipt.client_aliases
 
-    def _identify(self, state: ShopperState, event: Event, user: str) -> Iterator[Any]:
+    def _identify(self, state: ShopperState, event: Event, user: str) -> None:
         received_us = self.received_us(event)
         if event.event_time < received_us - self.config.allowed_lateness_us:
             return  # the user's stage will call it late
@@ -64,16 +60,17 @@ class Clients(Keeper):
         if first:
             given, updates = state.hand_over()
             if given.events or given.statements:
-                yield from self.update_rows(updates)
-                yield TaggedOutput(MOVED, (user, Handover(given)))
+                self.update_rows(updates)
+                self.tally[names.HANDOVERS_SENT] += 1
+                self.emit(MOVED, (user, Handover(given)))
 
-    def _erase(self, client: str, state: ShopperState, event: Event) -> Iterator[Any]:
+    def _erase(self, client: str, state: ShopperState, event: Event) -> None:
         """The browser's own memory goes, and who it belongs to; the user's goes at the next stage."""
         dropped = state.dropped
         state.erase(min(event.event_time, self.received_us(event)) // clock.SECOND)
         self.tally[names.DROPPED] += state.dropped - dropped
         self.note(flush=True)
-        yield from self.erase_documents(client, event)
+        self.erase_documents(client, event)
 
     def _hear(self, state: ShopperState, event: Event, id_hash: int) -> None:
         """What somebody says as a user holds for what the browser still has of its own."""

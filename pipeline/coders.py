@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import msgspec
 from apache_beam import coders
 
+from evermail.carts import CartLeft, Visit
 from evermail.documents import TYPES, Document
 from evermail.events import Accepted, Event, Rejected
 from evermail.interest import RowUpdate
+from pipeline.arrivals import Arrival, ArrivalCoder
 
 
 class StructCoder(coders.Coder):  # type: ignore[misc]
@@ -18,10 +21,10 @@ class StructCoder(coders.Coder):  # type: ignore[misc]
     struct: type[msgspec.Struct]
 
     def encode(self, value: Any) -> bytes:
-        return msgspec.msgpack.encode(value)
+        return _encode(value)
 
     def decode(self, encoded: bytes) -> Any:
-        return msgspec.msgpack.decode(encoded, type=self.struct)
+        return _decoder(self.struct).decode(encoded)
 
     def is_deterministic(self) -> bool:
         return False
@@ -59,6 +62,14 @@ class RowUpdateCoder(StructCoder):
     struct = RowUpdate
 
 
+class VisitCoder(StructCoder):
+    struct = Visit
+
+
+class CartLeftCoder(StructCoder):
+    struct = CartLeft
+
+
 class DocumentCoder(coders.Coder):  # type: ignore[misc]
     """Documents of every collection, tagged with its name."""
 
@@ -76,10 +87,22 @@ class DocumentCoder(coders.Coder):  # type: ignore[misc]
         return Document
 
 
+_encode = msgspec.msgpack.Encoder().encode
+
+
+@cache
+def _decoder(struct: type[msgspec.Struct]) -> msgspec.msgpack.Decoder[Any]:
+    """Made once for each type: it costs more than what it decodes."""
+    return msgspec.msgpack.Decoder(struct)
+
+
 def register() -> None:
     """Makes Beam use these coders wherever it meets the types."""
     coders.registry.register_coder(Event, EventCoder)
     coders.registry.register_coder(Accepted, AcceptedCoder)
+    coders.registry.register_coder(Arrival, ArrivalCoder)
     coders.registry.register_coder(Rejected, RejectedCoder)
     coders.registry.register_coder(RowUpdate, RowUpdateCoder)
+    coders.registry.register_coder(Visit, VisitCoder)
+    coders.registry.register_coder(CartLeft, CartLeftCoder)
     coders.registry.register_coder(Document, DocumentCoder)

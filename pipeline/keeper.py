@@ -8,13 +8,12 @@ have in common is here; pipeline/clients.py and pipeline/users.py say in what th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 from apache_beam.pvalue import TaggedOutput
 
 from evermail import clock, consent
-from evermail.documents import Document, Erasure, Key, Profile
+from evermail.documents import Erasure, Key, Profile
 from evermail.event_ids import MAX_IDS
 from evermail.events import Accepted, Code, Event, EventName, Rejected, to_json
 from evermail.shopper import PROFILE_RETENTION_US, ShopperState, Updates, Verdict
@@ -30,25 +29,31 @@ LATE, ERASURES, MOVED = "late", "erasures", "moved"
 class Keeper:
     """Updates memories. Subclasses implement `visit` and `aliases`.
 
-    `changed` and `flush_wanted` say what the last visit did: whether the state is another one, and whether
-    the profile is. `tally` counts by the names of counters, until somebody empties it.
+    What follows from a visit gathers in `out`: outputs of a DoFn. `changed` and `flush_wanted` say whether the
+    state is another one, and whether the profile is. `tally` counts by the names of counters.
     """
 
     def __init__(self, config: JobConfig) -> None:
         self.config = config
         self.tally: Counter[str] = Counter()
-        self.changed = self.flush_wanted = False
+        self.begin()
         self._stored = Stored(config)
 
-    def visit(self, shopper: str, state: ShopperState, arrival: Any) -> Iterator[Any]:
-        """What follows from one arrival: outputs of a DoFn."""
+    def begin(self) -> list[Any]:
+        """Clears what the last visit left; returns where the next one's outputs gather."""
+        self.out: list[Any] = []
+        self.changed = self.flush_wanted = False
+        return self.out
+
+    def visit(self, shopper: str, state: ShopperState, arrival: Any) -> None:
+        """Does what one arrival asks for."""
         raise NotImplementedError
 
     def aliases(self, arrival: Any) -> tuple[str, ...]:
         """What this shopper was called under earlier pseudonym keys."""
         raise NotImplementedError
 
-    def recall(self, shopper: str, state: ShopperState, arrival: Any) -> Iterator[Document]:
+    def recall(self, shopper: str, state: ShopperState, arrival: Any) -> None:
         """Fills a new state with what the store holds, under this key or a name from before keys rotated."""
         aliases = self.aliases(arrival)
         profile_keys = [Key(Profile.COLLECTION, key) for key in (shopper, *aliases)]
@@ -56,33 +61,19 @@ class Keeper:
         found = self._stored.read([*profile_keys, *erasure_keys])
         for key in profile_keys:
             profile = found.get(key)
-            if not isinstance(profile, Profile) or (key.id != shopper and profile.moved_to):
+            if not isinstance(profile, Profile) or (key.id != shopper and profile.moved_to == shopper):
                 continue
             stored = ShopperState.from_profile(profile)
             for field in ShopperState.__struct_fields__:
                 setattr(state, field, getattr(stored, field))
             if key.id != shopper:
-                yield from self._leave_word(profile, shopper)
-                self.changed = self.flush_wanted = True
+                self._leave_word(profile, shopper)
+                self.note(flush=True)
             break
         for key in erasure_keys:
             erasure = found.get(key)
             if isinstance(erasure, Erasure):
                 state.erased_second = max(state.erased_second, erasure.erased_at // clock.SECOND)
-
-    def _leave_word(self, profile: Profile, shopper: str) -> Iterator[Document]:
-        """Emails on their way ask by the old name until their tokens expire."""
-        now_us = self.config.wall_clock()
-        self.tally[names.DOCUMENTS_MADE] += 1
-        yield Profile(
-            id=profile.id,
-            version=max(profile.version + 1, now_us),
-            updated_at=now_us,
-            expire_at=now_us + DEFAULT_MAX_AGE_US,
-            as_of=0,
-            events=0,
-            moved_to=shopper,
-        )
 
     def received_us(self, event: Event) -> int:
         """When Pub/Sub took the event."""
@@ -91,9 +82,13 @@ class Keeper:
     def note(self, *, flush: bool) -> None:
         """The state has changed; `flush`: and the profile with it."""
         self.changed = True
-        self.flush_wanted = self.flush_wanted or flush
+        if flush:
+            self.flush_wanted = True
 
-    def judge(self, shopper: str, state: ShopperState, event: Event) -> Iterator[Any]:
+    def emit(self, tag: str, value: Any) -> None:
+        self.out.append(TaggedOutput(tag, value))
+
+    def judge(self, shopper: str, state: ShopperState, event: Event) -> None:
         """Takes an event in, or refuses it, and counts which: every event comes here exactly once."""
         received_us = self.received_us(event)
         dropped = state.dropped
@@ -102,18 +97,18 @@ class Keeper:
         )
         tally = self.tally
         if verdict is Verdict.ACCEPTED:
-            self.note(flush=True)
+            self.changed = self.flush_wanted = True
             tally[names.ACCEPTED] += 1
-            yield TaggedOutput(ACCEPTED, Accepted(shopper, event))
+            self.emit(ACCEPTED, Accepted(shopper, event))
             if updates:
-                yield from self.update_rows(updates)
+                self.update_rows(updates)
             if event.event_name is EventName.ERASE_USER:
-                yield from self.erase_documents(shopper, event)
+                self.erase_documents(shopper, event)
         elif verdict is Verdict.AGGREGATED:
             self.note(flush=event.event_name is EventName.UPDATE_CONSENT)
             tally[names.ACCEPTED] += 1
             tally[names.AGGREGATED] += 1
-            yield TaggedOutput(ACCEPTED, Accepted("", consent.for_aggregates(event)))
+            self.emit(ACCEPTED, Accepted("", consent.for_aggregates(event)))
         elif verdict is Verdict.DUPLICATE:
             tally[names.DUPLICATE] += 1
         elif verdict is Verdict.ERASED:
@@ -121,36 +116,52 @@ class Keeper:
         else:
             if event.event_name is EventName.UPDATE_CONSENT:
                 self.note(flush=True)
-            yield from self._refuse(event if state.may_use(event) else consent.for_aggregates(event), verdict)
+            self._refuse(event if state.may_use(event) else consent.for_aggregates(event), verdict)
         if state.dropped != dropped:
             tally[names.DROPPED] += state.dropped - dropped
 
-    def update_rows(self, updates: Updates) -> Iterator[Any]:
+    def update_rows(self, updates: Updates) -> None:
+        """Sends changes to rows of neighbours, packed: nobody reads one until its row is written."""
         self.tally[names.ROW_UPDATES_SENT] += len(updates)
-        for update in updates:
-            yield TaggedOutput(ROW_UPDATES, update)
+        out = self.out
+        for row, update in updates:
+            out.append(TaggedOutput(ROW_UPDATES, (row, update.pack())))
 
-    def erase_documents(self, shopper: str, event: Event) -> Iterator[Any]:
+    def erase_documents(self, shopper: str, event: Event) -> None:
+        """Has all that is stored of a shopper erased."""
         now_us = self.config.wall_clock()
         for key in (shopper, *self.aliases(event)):
             self.tally[names.ERASURES_SENT] += 1
-            yield TaggedOutput(
-                ERASURES,
-                Erasure(
-                    id=key,
-                    version=now_us,
-                    updated_at=now_us,
-                    expire_at=now_us + PROFILE_RETENTION_US,
-                    erased_at=event.event_time,
-                ),
+            erasure = Erasure(
+                id=key,
+                version=now_us,
+                updated_at=now_us,
+                expire_at=now_us + PROFILE_RETENTION_US,
+                erased_at=min(event.event_time, self.received_us(event)),
             )
+            self.emit(ERASURES, erasure)
 
-    def _refuse(self, event: Event, verdict: Verdict) -> Iterator[Any]:
-        late_after_s = self.config.allowed_lateness_us // clock.SECOND
+    def _leave_word(self, profile: Profile, shopper: str) -> None:
+        """Emails on their way ask by the old name until their tokens expire."""
+        now_us = self.config.wall_clock()
+        self.tally[names.DOCUMENTS_MADE] += 1
+        moved = Profile(
+            id=profile.id,
+            version=max(profile.version + 1, now_us),
+            updated_at=now_us,
+            expire_at=now_us + DEFAULT_MAX_AGE_US,
+            as_of=0,
+            events=0,
+            moved_to=shopper,
+        )
+        self.out.append(moved)
+
+    def _refuse(self, event: Event, verdict: Verdict) -> None:
         if verdict is Verdict.LATE:
-            self.tally[names.LATE] += 1
+            late_after_s = self.config.allowed_lateness_us // clock.SECOND
             code, message = Code.LATE, f"event_time is more than {late_after_s} s before it was received"
-            yield TaggedOutput(LATE, event)
+            self.tally[names.LATE] += 1
+            self.emit(LATE, event)
         elif verdict is Verdict.FORGOTTEN:
             code = Code.IDS_FORGOTTEN
             message = (
@@ -163,16 +174,14 @@ class Keeper:
         if verdict is not Verdict.LATE:
             self.tally[names.REJECTED_PREFIX + code] += 1
         receipt = event.receipt
-        yield TaggedOutput(
-            REFUSED,
-            Rejected(
-                stage="shoppers",
-                code=code,
-                message=message,
-                data=to_json(event),
-                attributes={},
-                pipeline_version=self.config.version,
-                first_seen=receipt.first_seen or self.config.wall_clock(),
-                attempts=receipt.attempts,
-            ),
+        rejected = Rejected(
+            stage="shoppers",
+            code=code,
+            message=message,
+            data=to_json(event),
+            attributes={},
+            pipeline_version=self.config.version,
+            first_seen=receipt.first_seen or self.config.wall_clock(),
+            attempts=receipt.attempts,
         )
+        self.emit(REFUSED, rejected)

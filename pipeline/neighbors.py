@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 
@@ -19,17 +17,19 @@ STATE_FACTOR = 8
 
 
 class CountNeighbors(beam.PTransform):  # type: ignore[misc]
-    """(item id, RowUpdate) -> Neighbors documents, at most one an interval for each item."""
+    """(item id, packed RowUpdate) -> Neighbors documents, at most one an interval for each item."""
 
     def __init__(self, config: JobConfig) -> None:
         super().__init__()
         self._config = config
 
-    def expand(self, updates: beam.PCollection[tuple[str, RowUpdate]]) -> beam.PCollection[Document]:
+    def expand(self, updates: beam.PCollection[tuple[str, bytes]]) -> beam.PCollection[Document]:
         return updates | "AddUp" >> beam.ParDo(NeighborsFn(self._config)).with_output_types(Document)
 
 
 class NeighborsFn(RowsFn):
+    STORED = Neighbors
+
     def __init__(self, config: JobConfig) -> None:
         super().__init__(
             config,
@@ -39,13 +39,16 @@ class NeighborsFn(RowsFn):
         )
         self._taken = Metrics.counter(names.NAMESPACE, names.ROW_UPDATES_TAKEN)
 
-    def take(self, row: DecayedRow, change: Any) -> None:
-        event_time, touched, amounts = change
+    def pack(self, change: bytes) -> bytes:
+        return change
+
+    def take(self, row: DecayedRow, packed: bytes) -> None:
+        update = RowUpdate.unpack(packed)
         self._taken.inc()
-        if touched:
-            row.touch(event_time)
-        for item_id, amount in amounts:
-            row.add(item_id, amount, event_time)
+        if update.touched:
+            row.touch(update.event_time)
+        for item_id, amount in update.amounts:
+            row.add(item_id, amount, update.event_time)
 
     def document(self, key: str, row: DecayedRow, version: int, now_us: int) -> Neighbors:
         return Neighbors(
@@ -57,3 +60,6 @@ class NeighborsFn(RowsFn):
             total=row.total(),
             neighbors=[Neighbor(item_id, weight) for item_id, weight in row.top(self._config.neighbors_kept)],
         )
+
+    def weights(self, document: Neighbors) -> tuple[list[Neighbor], int]:
+        return document.neighbors, document.as_of

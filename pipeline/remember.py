@@ -6,7 +6,6 @@ same object again, and a bundle that fails must leave it as it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -54,8 +53,8 @@ class RememberFn(beam.DoFn):  # type: ignore[misc]
     """(shopper, what comes) -> profiles, and by tag what follows from it, as a `Keeper` says."""
 
     KEPT = ReadModifyWriteStateSpec("kept", KeptCoder())
-    FLUSH = TimerSpec("flush", TimeDomain.REAL_TIME)
-    EXPIRY = TimerSpec("expiry", TimeDomain.REAL_TIME)
+    # One timer for two purposes, as Beam makes an object for each timer with every element.
+    WAKE = TimerSpec("wake", TimeDomain.REAL_TIME)
     DRAIN = TimerSpec("drain", TimeDomain.WATERMARK)
 
     def __init__(self, config: JobConfig, keeper: type[Keeper]) -> None:
@@ -68,7 +67,6 @@ class RememberFn(beam.DoFn):  # type: ignore[misc]
     def start_bundle(self) -> None:
         self._keeper = self._keeper_type(self._config)
         self._open: dict[str, Kept] = {}
-        self._written: set[str] = set()
 
     def finish_bundle(self) -> None:
         for name, count in self._keeper.tally.items():
@@ -78,67 +76,72 @@ class RememberFn(beam.DoFn):  # type: ignore[misc]
         self,
         element: tuple[str, Any],
         cell: Any = beam.DoFn.StateParam(KEPT),
-        flush: Any = beam.DoFn.TimerParam(FLUSH),
-        expiry: Any = beam.DoFn.TimerParam(EXPIRY),
+        wake: Any = beam.DoFn.TimerParam(WAKE),
         drain: Any = beam.DoFn.TimerParam(DRAIN),
-    ) -> Iterator[Any]:
+    ) -> list[Any]:
         shopper, arrival = element
         keeper = self._keeper
-        keeper.changed = keeper.flush_wanted = False
+        out = keeper.begin()
         kept = self._kept(shopper, cell)
         if kept is None:
             kept = self._open[shopper] = Kept(ShopperState())
-            yield from keeper.recall(shopper, kept.state, arrival)
-        yield from keeper.visit(shopper, kept.state, arrival)
-        if not keeper.changed:
-            return
-        self._write(shopper, kept, cell)
-        now_us = self._config.timer_clock()
-        if keeper.flush_wanted and (not kept.due_us or now_us > kept.due_us + OVERDUE_US):
-            if not kept.due_us:
-                keeper.tally[names.PROFILE_FLUSHES_DUE] += 1
-            kept.due_us = now_us + self._config.profile_flush_us
-            flush.set(Timestamp(micros=kept.due_us))
-            if not kept.draining:
-                kept.draining = True
-                drain.set(GlobalWindow().max_timestamp())
-        if kept.expiry_us < now_us + PROFILE_RETENTION_US:
-            kept.expiry_us = now_us + PROFILE_RETENTION_US + _EXPIRY_SLACK_US
-            expiry.set(Timestamp(micros=kept.expiry_us))
+            keeper.recall(shopper, kept.state, arrival)
+        keeper.visit(shopper, kept.state, arrival)
+        if keeper.changed:
+            self._set_timers(kept, wake, drain)
+            cell.write(kept)
+        return out
 
-    @on_timer(FLUSH)  # type: ignore[untyped-decorator]
-    def write_profile(
-        self, shopper: str = beam.DoFn.KeyParam, cell: Any = beam.DoFn.StateParam(KEPT)
-    ) -> Iterator[Document]:
-        yield from self._flush(shopper, cell)
+    @on_timer(WAKE)  # type: ignore[untyped-decorator]
+    def wake(
+        self,
+        shopper: str = beam.DoFn.KeyParam,
+        cell: Any = beam.DoFn.StateParam(KEPT),
+        wake: Any = beam.DoFn.TimerParam(WAKE),
+    ) -> list[Document]:
+        """Writes the profile if that is due; else forgets a shopper who has not come for as long as profiles
+        are kept."""
+        kept = self._kept(shopper, cell)
+        if kept is None:
+            return []
+        if kept.due_us:
+            wake.set(Timestamp(micros=kept.expiry_us))
+            return [self._profile(shopper, kept, cell)]
+        if self._config.timer_clock() >= kept.expiry_us:
+            cell.clear()
+            del self._open[shopper]
+        return []
 
     @on_timer(DRAIN)  # type: ignore[untyped-decorator]
-    def write_last(
+    def drain(
         self, shopper: str = beam.DoFn.KeyParam, cell: Any = beam.DoFn.StateParam(KEPT)
-    ) -> Iterator[Document]:
+    ) -> list[Document]:
         """The job is being drained, or its input has an end: what waits for its time is written now."""
-        yield from self._flush(shopper, cell)
-
-    @on_timer(EXPIRY)  # type: ignore[untyped-decorator]
-    def forget(self, shopper: str = beam.DoFn.KeyParam, cell: Any = beam.DoFn.StateParam(KEPT)) -> None:
-        """What a shopper did is kept no longer here than in the store."""
         kept = self._kept(shopper, cell)
-        if kept is None or kept.due_us:
-            return  # somebody came back at the last moment
-        cell.clear()
-        self._open.pop(shopper, None)
-        self._written.discard(shopper)
+        return [] if kept is None or not kept.due_us else [self._profile(shopper, kept, cell)]
 
-    def _flush(self, shopper: str, cell: Any) -> Iterator[Document]:
-        kept = self._kept(shopper, cell)
-        if kept is None or not kept.due_us:
-            return  # a second firing of the same timer
+    def _set_timers(self, kept: Kept, wake: Any, drain: Any) -> None:
+        now_us = self._config.timer_clock()
+        if not kept.draining:
+            kept.draining = True
+            drain.set(GlobalWindow().max_timestamp())
+        if self._keeper.flush_wanted and (not kept.due_us or now_us > kept.due_us + OVERDUE_US):
+            if not kept.due_us:
+                self._keeper.tally[names.PROFILE_FLUSHES_DUE] += 1
+            kept.due_us = now_us + self._config.profile_flush_us
+            wake.set(Timestamp(micros=kept.due_us))
+        if kept.expiry_us < now_us + PROFILE_RETENTION_US:
+            kept.expiry_us = now_us + PROFILE_RETENTION_US + _EXPIRY_SLACK_US
+            if not kept.due_us:
+                wake.set(Timestamp(micros=kept.expiry_us))
+
+    def _profile(self, shopper: str, kept: Kept, cell: Any) -> Document:
         kept.due_us = 0
         profile = kept.state.to_profile(shopper, self._config.wall_clock())
-        self._write(shopper, kept, cell)
+        cell.write(kept)
         self._keeper.tally[names.PROFILE_FLUSHES_DONE] += 1
         self._keeper.tally[names.DOCUMENTS_MADE] += 1
-        yield profile
+        return profile
 
     def _kept(self, shopper: str, cell: Any) -> Kept | None:
         """The bundle's own copy of the cell; nothing if the cell is empty."""
@@ -149,9 +152,3 @@ class RememberFn(beam.DoFn):  # type: ignore[misc]
                 return None
             kept = self._open[shopper] = found.copy()
         return kept
-
-    def _write(self, shopper: str, kept: Kept, cell: Any) -> None:
-        """Once a bundle: it is this very object that Beam encodes at the end of the bundle."""
-        if shopper not in self._written:
-            self._written.add(shopper)
-            cell.write(kept)

@@ -1,7 +1,7 @@
-"""Decayed rows in keyed state: changes in, a document an interval out.
+"""Decayed rows in keyed state: changes in, a document now and then out.
 
-Changes are only put aside until the row is written: most rows change several times between two writes, and
-adding to a bag reads nothing.
+Changes are only put aside until the row is looked at: most rows change several times in between, and adding
+to a bag reads nothing. A row that has changed too little to rank differently waits longer for its document.
 
 What neighbours of an item and trending lists of a scope have in common. The arithmetic is
 `evermail.decay.DecayedRow`; a subclass says what to do with one change and how a row reads as a document.
@@ -9,11 +9,12 @@ What neighbours of an item and trending lists of a scope have in common. The ari
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
+from zlib import crc32
 
 import apache_beam as beam
-from apache_beam.coders import BytesCoder, VarIntCoder
+import msgspec
+from apache_beam.coders import BytesCoder
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import (
@@ -22,24 +23,56 @@ from apache_beam.transforms.userstate import (
     TimerSpec,
     on_timer,
 )
+from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import Timestamp
 
+from evermail import rankings
 from evermail.decay import DecayedRow
-from evermail.documents import SHARED_RETENTION_US, Document
+from evermail.documents import SHARED_RETENTION_US, Document, Key, Neighbor
 from pipeline import flush_timer, names
-from pipeline.coders import MsgpackCoder
+from pipeline.bootstrap import Stored
+from pipeline.coders import StructCoder
 from pipeline.config import JobConfig
+from pipeline.state_cache import Weighed, quick_weights
+
+FOLD_EVERY = 1024
+"""About so many changes of one key are put aside at most, before they are worked into the row."""
+
+MEMORY_BYTES = 500_000
+"""What of a row goes beside its document at most; a document has 1 MiB in all."""
+
+
+class Shown(msgspec.Struct, Weighed, array_like=True):
+    """What stands in the store of a row. Times are microseconds of the timers' clock.
+
+    `head` is as it was when it was written. Since `pending_us` there is something new, too little to be
+    written at once; 0 if there is nothing.
+    """
+
+    version: int = 0
+    head: list[tuple[str, float]] = []
+    pending_us: int = 0
+
+    def __sizeof__(self) -> int:
+        return 200 + 150 * len(self.head)
+
+
+class ShownCoder(StructCoder):
+    struct = Shown
 
 
 class RowsFn(beam.DoFn):  # type: ignore[misc]
-    """(key, change) -> documents. Subclasses implement `take` and `document`."""
+    """(key, change) -> documents. Subclasses implement `take` and `document`, and say what they store."""
 
-    CHANGES = BagStateSpec("changes", MsgpackCoder())
+    STORED: type[Document]
+
+    CHANGES = BagStateSpec("changes", BytesCoder())
     ROW = ReadModifyWriteStateSpec("row", BytesCoder())
-    VERSION = ReadModifyWriteStateSpec("version", VarIntCoder())
+    SHOWN = ReadModifyWriteStateSpec("shown", ShownCoder())
     DUE = flush_timer.FLUSH_DUE
     FLUSH = TimerSpec("flush", TimeDomain.REAL_TIME)
     EXPIRY = TimerSpec("expiry", TimeDomain.REAL_TIME)
+    DRAIN = TimerSpec("drain", TimeDomain.WATERMARK)
 
     def __init__(self, config: JobConfig, *, half_life_us: int, capacity: int, flush_us: int) -> None:
         self._config = config
@@ -48,14 +81,28 @@ class RowsFn(beam.DoFn):  # type: ignore[misc]
         self._flush_us = flush_us
         self._flushes_due = Metrics.counter(names.NAMESPACE, names.ROW_FLUSHES_DUE)
         self._flushes_done = Metrics.counter(names.NAMESPACE, names.ROW_FLUSHES_DONE)
+        self._waits = Metrics.counter(names.NAMESPACE, names.ROWS_WAITING)
+        self._waited = Metrics.counter(names.NAMESPACE, names.ROWS_WAITED)
         self._documents = Metrics.counter(names.NAMESPACE, names.DOCUMENTS_MADE)
 
-    def take(self, row: DecayedRow, change: Any) -> None:
-        """Applies one change, in the builtin types of msgpack."""
+    def setup(self) -> None:
+        quick_weights(self._config.quick_state_cache)
+        self._stored = Stored(self._config)
+
+    def pack(self, change: Any) -> bytes:
+        """The form in which a change waits."""
+        return msgspec.msgpack.encode(change)
+
+    def take(self, row: DecayedRow, packed: bytes) -> None:
+        """Applies one change."""
         raise NotImplementedError
 
     def document(self, key: str, row: DecayedRow, version: int, now_us: int) -> Document:
         """How a row is stored."""
+        raise NotImplementedError
+
+    def weights(self, document: Any) -> tuple[list[Neighbor], int]:
+        """The weights of a stored document, and the moment they are as of."""
         raise NotImplementedError
 
     def process(
@@ -64,55 +111,121 @@ class RowsFn(beam.DoFn):  # type: ignore[misc]
         changes: Any = beam.DoFn.StateParam(CHANGES),
         due: Any = beam.DoFn.StateParam(DUE),
         flush: Any = beam.DoFn.TimerParam(FLUSH),
+        drain: Any = beam.DoFn.TimerParam(DRAIN),
     ) -> None:
-        _, change = element
-        changes.add(change)
-        if flush_timer.schedule(due, flush, self._config.timer_clock, self._flush_us):
+        packed = self.pack(element[1])
+        changes.add(packed)
+        clock = self._config.timer_clock
+        if flush_timer.schedule(due, flush, clock, self._flush_us):
+            drain.set(GlobalWindow().max_timestamp())
             self._flushes_due.inc()
+        elif crc32(packed) % FOLD_EVERY == 0:
+            flush.set(Timestamp(micros=clock()))  # a busy key: what waits must not grow without end
 
     @on_timer(FLUSH)  # type: ignore[untyped-decorator]
-    def write_row(
+    def flush(
         self,
         key: str = beam.DoFn.KeyParam,
         changes: Any = beam.DoFn.StateParam(CHANGES),
         stored: Any = beam.DoFn.StateParam(ROW),
-        written_version: Any = beam.DoFn.StateParam(VERSION),
+        shown: Any = beam.DoFn.StateParam(SHOWN),
         due: Any = beam.DoFn.StateParam(DUE),
+        flush: Any = beam.DoFn.TimerParam(FLUSH),
         expiry: Any = beam.DoFn.TimerParam(EXPIRY),
-    ) -> Iterator[Document]:
-        if due.read() is None:
-            return  # a second firing of the same timer
-        now_us = self._config.wall_clock()
-        last_version = written_version.read()
-        due.clear()
-        row = self._read(stored)
-        for change in changes.read():
-            self.take(row, change)
-        changes.clear()
-        stored.write(row.to_bytes())
-        expiry.set(Timestamp(micros=self._config.timer_clock() + SHARED_RETENTION_US))
-        self._flushes_done.inc()
-        if len(row) or last_version is not None:
-            version = max((last_version or 0) + 1, now_us)
-            written_version.write(version)
-            self._documents.inc()
-            yield self.document(key, row, version, now_us)
+    ) -> list[Document]:
+        """Works the changes in, and writes the row if it ranks differently or has waited long enough."""
+        before = shown.read()
+        if due.read() is None and not (before and before.pending_us):
+            return []  # a second firing of the same timer
+        row, before = self._work_in(key, changes, stored, before, due)
+        now_us = self._config.timer_clock()
+        expiry.set(Timestamp(micros=now_us + SHARED_RETENTION_US))
+        if not (len(row) or before.version):
+            return []  # touched, and never with anything
+        waited_us = now_us - before.pending_us if before.pending_us else 0
+        moved = rankings.has_moved(before.head, row.top(rankings.HEAD))
+        if moved or waited_us >= self._config.neighbors_settle_us:
+            return self._write(key, row, before, shown)
+        if not before.pending_us:
+            before = Shown(before.version, before.head, now_us)
+            self._waits.inc()
+        shown.write(before)
+        flush.set(Timestamp(micros=before.pending_us + self._config.neighbors_settle_us))
+        return []
+
+    @on_timer(DRAIN)  # type: ignore[untyped-decorator]
+    def drain(
+        self,
+        key: str = beam.DoFn.KeyParam,
+        changes: Any = beam.DoFn.StateParam(CHANGES),
+        stored: Any = beam.DoFn.StateParam(ROW),
+        shown: Any = beam.DoFn.StateParam(SHOWN),
+        due: Any = beam.DoFn.StateParam(DUE),
+    ) -> list[Document]:
+        """The job is being drained, or its input has an end: what waits for its time is written now."""
+        before = shown.read()
+        if due.read() is None and not (before and before.pending_us):
+            return []
+        row, before = self._work_in(key, changes, stored, before, due)
+        return self._write(key, row, before, shown)
 
     @on_timer(EXPIRY)  # type: ignore[untyped-decorator]
     def forget(
         self,
         stored: Any = beam.DoFn.StateParam(ROW),
-        written_version: Any = beam.DoFn.StateParam(VERSION),
+        shown: Any = beam.DoFn.StateParam(SHOWN),
         due: Any = beam.DoFn.StateParam(DUE),
     ) -> None:
         """Nothing has come for this key in ages: its state goes, as its document does. Flushes put it off."""
         if due.read() is not None:
             return  # a change came at the last moment: its flush will put it off
         stored.clear()
-        written_version.clear()
+        shown.clear()
 
-    def _read(self, stored: Any) -> DecayedRow:
+    def _work_in(
+        self, key: str, changes: Any, stored: Any, before: Shown | None, due: Any
+    ) -> tuple[DecayedRow, Shown]:
+        """The row with all that was put aside, and what is shown of it."""
+        if due.read() is not None:
+            due.clear()
+            self._flushes_done.inc()
         data = stored.read()
         if data is None:
-            return DecayedRow(self._half_life_us, self._capacity)
-        return DecayedRow.from_bytes(data, self._half_life_us, self._capacity)
+            row, before = self._recall(key)
+        else:
+            row = DecayedRow.from_bytes(data, self._half_life_us, self._capacity)
+        for packed in changes.read():
+            self.take(row, packed)
+        changes.clear()
+        stored.write(row.to_bytes())
+        return row, before or Shown()
+
+    def _recall(self, key: str) -> tuple[DecayedRow, Shown]:
+        """What the store holds of a row without state."""
+        stored_key = Key(self.STORED.COLLECTION, key)
+        document = self._stored.read([stored_key]).get(stored_key)
+        if document is None:
+            return DecayedRow(self._half_life_us, self._capacity), Shown()
+        row = self._row_of(document)
+        return row, Shown(document.version, row.top(rankings.HEAD))
+
+    def _row_of(self, document: Document) -> DecayedRow:
+        if document.memory:
+            return DecayedRow.from_bytes(document.memory, self._half_life_us, self._capacity)
+        weights, as_of = self.weights(document)
+        return DecayedRow.of_weights(
+            [(each.item_id, each.weight) for each in weights], as_of, self._half_life_us, self._capacity
+        )
+
+    def _write(self, key: str, row: DecayedRow, before: Shown, shown: Any) -> list[Document]:
+        if before.pending_us:
+            self._waited.inc()
+        if not (len(row) or before.version):
+            return []
+        now_us = self._config.wall_clock()
+        version = max(before.version + 1, now_us)
+        document = self.document(key, row, version, now_us)
+        document.memory = row.to_bytes(MEMORY_BYTES)
+        shown.write(Shown(version, row.top(rankings.HEAD)))
+        self._documents.inc()
+        return [document]

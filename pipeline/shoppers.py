@@ -15,7 +15,6 @@ from apache_beam.typehints import typehints
 
 from evermail.documents import Document, Erasure
 from evermail.events import Accepted, Event, EventName, Rejected
-from evermail.interest import RowUpdate
 from pipeline.arrivals import Arrival
 from pipeline.clients import Clients
 from pipeline.config import JobConfig
@@ -30,10 +29,10 @@ _USERS = "users"
 
 _OUTPUTS = {
     ACCEPTED: Accepted,
-    ROW_UPDATES: typehints.Tuple[str, RowUpdate],
+    ROW_UPDATES: typehints.Tuple[str, bytes],
     REFUSED: Rejected,
     LATE: Event,
-    ERASURES: Erasure,
+    ERASURES: Document,
     MOVED: typehints.Tuple[str, Arrival],
 }
 
@@ -41,7 +40,8 @@ _OUTPUTS = {
 class Shopped(NamedTuple):
     profiles: beam.PCollection[Document]
     accepted: beam.PCollection[Accepted]
-    row_updates: beam.PCollection[tuple[str, RowUpdate]]
+    row_updates: beam.PCollection[tuple[str, bytes]]
+    """Changes to the rows of neighbours of items, packed `RowUpdate`s."""
     refused: beam.PCollection[Rejected]
     late: beam.PCollection[Event]
     erasures: beam.PCollection[Erasure]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 from evermail.events import Event
 from evermail.shopper import ShopperState
 from pipeline import names
@@ -15,15 +12,16 @@ from pipeline.keeper import Keeper
 class Users(Keeper):
     """What comes to a user: events, and what was remembered of clients of theirs."""
 
-    def visit(self, user: str, state: ShopperState, arrival: Event | Handover) -> Iterator[Any]:
+    def visit(self, user: str, state: ShopperState, arrival: Event | Handover) -> None:
         if isinstance(arrival, Handover):
             dropped = state.dropped
             updates = state.take_over(arrival.state)
             self.tally[names.DROPPED] += state.dropped - dropped
+            self.tally[names.HANDOVERS_TAKEN] += 1
             self.note(flush=True)
-            yield from self.update_rows(updates)
+            self.update_rows(updates)
         else:
-            yield from self.judge(user, state, arrival)
+            self.judge(user, state, arrival)
 
     def aliases(self, arrival: Event | Handover) -> tuple[str, ...]:
         return () if isinstance(arrival, Handover) else arrival.receipt.user_aliases

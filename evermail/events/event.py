@@ -38,7 +38,7 @@ NEEDS_ITEMS = frozenset(
 """Events that mean nothing without an item."""
 
 
-class WireItem(msgspec.Struct, frozen=True, omit_defaults=True):
+class WireItem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What we know of a line, as it is sent."""
 
     item_id: str
@@ -65,7 +65,7 @@ class Consent(WireConsent, frozen=True, omit_defaults=True):
     extra: dict[str, Any] = {}
 
 
-class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
+class Receipt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """How an event reached us. None of it is part of what the sender said."""
 
     received_at: int = 0
@@ -81,7 +81,7 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     """Event time (microseconds) of the `identify` that says whose event this is; 0 if it says so itself."""
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A valid event. `event_time` is in microseconds since the epoch."""
 
     event_id: str
@@ -106,7 +106,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.user_id or self.client_id or ""
 
 
-class Accepted(msgspec.Struct, frozen=True):
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """An event that counts, once, and whose it is: `shopper` is the key of a profile, empty for an event that
     may feed aggregates only. Such an event has no identifiers left in it."""
 

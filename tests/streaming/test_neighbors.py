@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ from streaming_support import NOW, Collected, Stream, config, event, pipeline, r
 
 from evermail.clock import DAY, SECOND
 from evermail.decay import UNIT
-from evermail.documents import SHARED_RETENTION_US, Neighbors
+from evermail.documents import SHARED_RETENTION_US, Neighbor, Neighbors
 from evermail.interest import RowUpdate
+from evermail.stores.sqlite import SqliteStore
 from pipeline.neighbors import CountNeighbors
+from pipeline.rows import FOLD_EVERY
 from pipeline.shoppers import Shoppers
 
 Rows = Callable[..., list[Neighbors]]
@@ -36,9 +39,9 @@ def rows(collected: Collected) -> Rows:
     return run_
 
 
-def update(row: str, at: float = 0.0, *, touched: bool = True, **weights: float) -> tuple[str, RowUpdate]:
+def update(row: str, at: float = 0.0, *, touched: bool = True, **weights: float) -> tuple[str, bytes]:
     amounts = [(item_id, round(weight * UNIT)) for item_id, weight in weights.items()]
-    return row, RowUpdate(NOW + round(at * SECOND), touched, amounts)
+    return row, RowUpdate(NOW + round(at * SECOND), touched, amounts).pack()
 
 
 def test_many_changes_make_one_document(rows: Rows) -> None:
@@ -145,3 +148,86 @@ def test_a_row_that_was_written_and_is_empty_now_is_written_empty(rows: Rows) ->
 
 def test_a_row_that_was_never_more_than_touched_is_not_written(rows: Rows) -> None:
     assert rows(Stream().arrives(update("A")).passes()) == []
+
+
+class TestSmallChanges:
+    """A row whose head ranks as it did waits with its document."""
+
+    SETTLE = 600 * SECOND
+    FIRST = update("A", -60, B=8.0, C=4.0)
+    MORE = update("A", -50, B=0.5)
+
+    def test_it_is_not_written_for_a_change_that_changes_no_ranking(self, rows: Rows) -> None:
+        stream = Stream().arrives(self.FIRST).passes()
+        for _ in range(3):
+            stream.arrives(self.MORE).passes(100)
+        first, drained = rows(stream, neighbors_settle_us=self.SETTLE)
+        assert totals(first.neighbors) == {"B": 8.0, "C": 4.0}
+        assert totals(drained.neighbors) == {"B": 9.5, "C": 4.0}  # when the stream ends
+
+    def test_it_is_written_when_it_has_waited_long_enough(self, rows: Rows) -> None:
+        stream = Stream().arrives(self.FIRST).passes().arrives(self.MORE).passes().passes(601)
+        _, row = rows(stream, neighbors_settle_us=self.SETTLE)
+        assert totals(row.neighbors) == {"B": 8.5, "C": 4.0}
+
+    def test_waiting_longer_for_nothing_writes_nothing(self, rows: Rows) -> None:
+        stream = Stream().arrives(self.FIRST).passes().arrives(self.MORE).passes().passes(601).passes(2000)
+        assert len(rows(stream, neighbors_settle_us=self.SETTLE)) == 2
+
+    def test_many_small_changes_do_not_put_it_off(self, rows: Rows) -> None:
+        stream = Stream().arrives(self.FIRST).passes()
+        for _ in range(9):
+            stream.arrives(update("A", -50, B=0.1)).passes(100)
+        _, row, _ = rows(stream, neighbors_settle_us=self.SETTLE)
+        assert 8.5 < totals(row.neighbors)["B"] < 8.9
+
+    def test_a_change_of_the_ranking_takes_what_waits_with_it(self, rows: Rows) -> None:
+        stream = Stream().arrives(self.FIRST).passes().arrives(self.MORE).passes()
+        stream.arrives(update("A", -40, C=9.0)).passes()
+        _, row = rows(stream, neighbors_settle_us=self.SETTLE)
+        assert totals(row.neighbors) == {"B": 8.5, "C": 13.0}
+
+
+def test_a_busy_row_does_not_pile_up_what_it_put_aside(rows: Rows) -> None:
+    """It is worked in before its time, now and then, whatever the interval."""
+    stream = Stream()
+    for at in range(0, 4 * FOLD_EVERY, 64):
+        stream.arrives(*(update("A", (at + n) / 1000, B=1.0) for n in range(64))).passes(0.001)
+    found = rows(stream.passes(3600), neighbors_flush_us=3000 * SECOND)
+    assert len(found) > 1
+    assert totals(found[-1].neighbors) == {"B": 4.0 * FOLD_EVERY}
+
+
+class TestBootstrap:
+    """A job without state goes on from what the store holds."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> SqliteStore:
+        return SqliteStore(tmp_path / "store.sqlite3", clock=lambda: NOW)
+
+    def settings(self, store: SqliteStore) -> dict[str, Any]:
+        return {"store_url": f"sqlite:///{store.path}", "bootstrap": True, "neighbors_kept": 2}
+
+    def test_a_new_job_adds_to_a_stored_row(self, rows: Rows, store: SqliteStore) -> None:
+        (before,) = rows(
+            Stream().arrives(update("A", -60, B=3.0, C=2.0, D=1.0)).passes(), **self.settings(store)
+        )
+        store.put_many([before])
+        *_, after = rows(Stream().arrives(update("A", -30, D=5.0, E=0.5)).passes(), **self.settings(store))
+        assert totals(after.neighbors) == {"D": 6.0, "B": 3.0}
+        assert after.total == 11.5  # what the document did not show was remembered as well
+        assert after.version > before.version
+
+    def test_a_row_without_memory_goes_on_from_what_it_shows(self, rows: Rows, store: SqliteStore) -> None:
+        store.put_many(
+            [Neighbors(id="A", version=5, updated_at=5, as_of=NOW, total=9.0, neighbors=[Neighbor("B", 3.0)])]
+        )
+        (after,) = rows(Stream().arrives(update("A", 0, C=1.0)).passes(), **self.settings(store))
+        assert totals(after.neighbors) == {"B": 3.0, "C": 1.0}
+
+    def test_it_may_be_told_to_begin_from_nothing(self, rows: Rows, store: SqliteStore) -> None:
+        store.put_many([Neighbors(id="A", version=5, updated_at=5, as_of=NOW, total=0.0, neighbors=[])])
+        (after,) = rows(
+            Stream().arrives(update("A", 0, C=1.0)).passes(), **{**self.settings(store), "bootstrap": False}
+        )
+        assert totals(after.neighbors) == {"C": 1.0}
