@@ -9,13 +9,15 @@ from setuptools import find_namespace_packages, setup
 
 BASE = ["msgspec>=0.20,<1", "itsdangerous>=2.2,<3", "google-cloud-firestore>=2.20,<3"]
 CLI = ["typer>=0.15,<1", "rich>=13,<16"]
+SEALING = ["cryptography>=42,<51"]
 # With build and setuptools, a launch with --setup_file makes the source distribution that workers install
-PIPELINE = ["apache-beam[gcp]==2.77.0", "build>=1.2,<2", "setuptools>=70,<86"]
+PIPELINE = ["apache-beam[gcp]==2.77.0", *SEALING, "build>=1.2,<2", "setuptools>=70,<86"]
 BABEL = ["babel>=2.14,<3"]
 FUNCTIONS = ["functions-framework>=3.8,<4", "flask>=3,<4", "google-cloud-pubsub>=2.27,<3", *BABEL]
 CAMPAIGNS = ["jinja2>=3.1,<4", *BABEL]
 CATALOG = [*CLI, *BABEL, "httpx>=0.27,<1", "tenacity>=8.5,<10"]
-DEMO = [*CLI, *PIPELINE, *FUNCTIONS, *CAMPAIGNS, *CATALOG, "chevron>=0.14,<1"]
+DEAD_LETTERS = [*CLI, *SEALING, "google-cloud-pubsub>=2.27,<3", "google-cloud-secret-manager>=2.20,<3"]
+DEMO = [*CLI, *PIPELINE, *FUNCTIONS, *CAMPAIGNS, *CATALOG, *DEAD_LETTERS, "chevron>=0.14,<1"]
 DEV = [
     *DEMO,
     "pytest>=8.3,<10",
@@ -56,6 +58,7 @@ setup(
         "functions": FUNCTIONS,
         "campaigns": CAMPAIGNS,
         "catalog": CATALOG,
+        "dead-letters": DEAD_LETTERS,
         "demo": DEMO,
         "dev": DEV,
     },
@@ -64,6 +67,7 @@ setup(
         # Commands of other packages join the command line by name, so evermail/ need not import them.
         "evermail.commands": [
             "catalog=evermail.catalog.command:catalog",
+            "dead-letters=evermail.dead_letters.command:dead_letters",
             "demo=demo.command:demo",
         ],
     },
