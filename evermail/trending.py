@@ -21,6 +21,11 @@ def category_scope(category: str) -> str:
     return f"category:{category}"
 
 
+def window_end(event_time: int, window_us: int) -> int:
+    """When the window that a time falls into is over. In microseconds, like its arguments."""
+    return event_time // window_us * window_us + window_us
+
+
 def scopes(event: Event) -> Iterator[tuple[str, str, float]]:
     """(scope, item id, weight) of everything an event counts towards."""
     weight = TOUCHES.get(event.event_name)
@@ -30,3 +35,13 @@ def scopes(event: Event) -> Iterator[tuple[str, str, float]]:
         yield GLOBAL, item.item_id, weight
         if item.item_category:
             yield category_scope(item.item_category), item.item_id, weight
+
+
+def without_category(event: Event) -> Iterator[tuple[str, float]]:
+    """(item id, weight) of the lines that count towards no category, as theirs is not known."""
+    weight = TOUCHES.get(event.event_name)
+    if weight is None:
+        return
+    for item in event.items[:MAX_LINES]:
+        if not item.item_category:
+            yield item.item_id, weight

@@ -1,15 +1,16 @@
 """Trending: windows count touches of items per scope, a decayed row per scope adds the windows up.
 
 The windows take the load off the row of the `global` scope: it gets one record a window, not one an
-event, and the counting in front of it combines before it shuffles.
+event, and the counting in front of it combines before it shuffles. A row adds up in any order, so what the
+catalog tells too late for its event (pipeline/await_products.py) goes straight to the row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import apache_beam as beam
+import msgspec
 from apache_beam.metrics import Metrics
 from apache_beam.transforms import trigger, window
 from apache_beam.transforms.window import GlobalWindows
@@ -17,24 +18,21 @@ from apache_beam.utils.timestamp import Duration, Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
 from evermail import trending
-from evermail.clock import HOUR
 from evermail.decay import UNIT, DecayedRow
 from evermail.documents import SHARED_RETENTION_US, Document, Neighbor, Trending
-from evermail.events import Event
+from evermail.events import Accepted
 from pipeline import names
 from pipeline.config import JobConfig
+from pipeline.enrich import Enriched
+from pipeline.lateness import allowed_lateness
 from pipeline.rows import RowsFn
-
-SLACK_US = HOUR
-"""An event that was in time for the shoppers must not be late here, however long the way between was."""
-
 
 STATE_ITEMS = 10_000
 """Items that a scope keeps in state. There is one row of `global`, written once a window: it may be large."""
 
 
 class CountTrending(beam.PTransform):  # type: ignore[misc]
-    """Accepted events -> Trending documents, one for each scope that a closed window touched.
+    """Enriched events -> Trending documents, one for each scope that a closed window touched.
 
     Late panes carry only what came late (discarding), so the row adds every touch exactly once.
     """
@@ -43,10 +41,10 @@ class CountTrending(beam.PTransform):  # type: ignore[misc]
         super().__init__()
         self._config = config
 
-    def expand(self, events: beam.PCollection[Event]) -> beam.PCollection[Document]:
+    def expand(self, enriched: Enriched) -> beam.PCollection[Document]:
         config = self._config
-        return (
-            events
+        closed = (
+            enriched.events
             | "Scopes"
             >> beam.ParDo(ScopesFn(config.trending_window_us)).with_output_types(tuple[str, dict[str, int]])
             | "Windows"
@@ -54,11 +52,15 @@ class CountTrending(beam.PTransform):  # type: ignore[misc]
                 window.FixedWindows(Duration(micros=config.trending_window_us)),
                 trigger=trigger.AfterWatermark(late=trigger.AfterCount(1)),
                 accumulation_mode=trigger.AccumulationMode.DISCARDING,
-                allowed_lateness=Duration(micros=config.allowed_lateness_us + SLACK_US),
+                allowed_lateness=allowed_lateness(config),
             )
             | "Count" >> beam.CombinePerKey(AddCounts())
             | "Close" >> beam.ParDo(CloseFn()).with_output_types(tuple[str, tuple[int, dict[str, int]]])
             | "AllTime" >> beam.WindowInto(GlobalWindows())
+        )
+        return (
+            (closed, enriched.categories)
+            | "Counts" >> beam.Flatten()
             | "AddUp" >> beam.ParDo(TrendingFn(config)).with_output_types(Document)
         )
 
@@ -76,7 +78,8 @@ class ScopesFn(beam.DoFn):  # type: ignore[misc]
     def start_bundle(self) -> None:
         self._counts: dict[tuple[str, int], dict[str, int]] = {}
 
-    def process(self, event: Event) -> None:
+    def process(self, accepted: Accepted) -> None:
+        event = accepted.event
         window_start_us = event.event_time // self._window_us * self._window_us
         for scope, item_id, weight in trending.scopes(event):
             counts = self._counts.setdefault((scope, window_start_us), {})
@@ -122,6 +125,8 @@ class CloseFn(beam.DoFn):  # type: ignore[misc]
 class TrendingFn(RowsFn):
     """The counts of a window arrive together, and one document serves them all."""
 
+    STORED = Trending
+
     def __init__(self, config: JobConfig) -> None:
         super().__init__(
             config,
@@ -131,8 +136,8 @@ class TrendingFn(RowsFn):
         )
         self._taken = Metrics.counter(names.NAMESPACE, names.TRENDING_TAKEN)
 
-    def take(self, row: DecayedRow, change: Any) -> None:
-        window_end_us, counts = change
+    def take(self, row: DecayedRow, packed: bytes) -> None:
+        window_end_us, counts = msgspec.msgpack.decode(packed)
         row.touch(window_end_us)
         for item_id, amount in counts.items():
             row.add(item_id, amount, window_end_us)
@@ -147,3 +152,6 @@ class TrendingFn(RowsFn):
             as_of=row.as_of,
             items=[Neighbor(item_id, weight) for item_id, weight in row.top(self._config.trending_kept)],
         )
+
+    def weights(self, document: Trending) -> tuple[list[Neighbor], int]:
+        return document.items, document.as_of

@@ -6,6 +6,7 @@ In a module of its own, on the import path (see conftest.py): what a DoFn refers
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,7 @@ from unittest import mock
 import apache_beam as beam
 import msgspec
 from apache_beam.io.gcp.pubsub import PubsubMessage
+from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.direct import direct_runner
 from apache_beam.runners.direct.clock import TestClock
@@ -25,9 +27,10 @@ from apache_beam.utils.timestamp import Timestamp
 from evermail import clock
 from evermail.clock import SECOND
 from evermail.documents import Document, Key
-from evermail.events import Event, EventName, Item
+from evermail.events import Accepted, Event, EventName, Item
 from evermail.stores import Outcome, WriteResult
 from evermail.tokens import Pseudonymizer
+from pipeline import names
 from pipeline.backoff import Backoff
 from pipeline.config import JobConfig
 from pipeline.keys import LiteralKeys
@@ -114,6 +117,11 @@ def event(
     )
 
 
+def accepted(items: str | Sequence[Item] = "A", *, shopper: str = "anna", **fields: Any) -> Accepted:
+    """An `event` as the shoppers' stage hands it on."""
+    return Accepted(shopper, event(items, shopper=shopper, **fields))
+
+
 def wire(**changes: Any) -> dict[str, Any]:
     """The JSON object of a valid event, with changes."""
     fields: dict[str, Any] = {
@@ -164,7 +172,7 @@ class Stream:
     def _time_of(self, element: Any) -> Timestamp:
         if isinstance(element, tuple):
             element = element[1]
-        time_us = getattr(element, "event_time", None)
+        time_us = getattr(getattr(element, "event", element), "event_time", None)
         return _timestamp(self._watermark_s) if time_us is None else Timestamp(micros=time_us // 1000 * 1000)
 
 
@@ -211,6 +219,14 @@ def run(unrun: beam.Pipeline) -> PipelineResult:
         result = unrun.run()
     result.wait_until_finish()
     return result
+
+
+def counters(result: PipelineResult) -> Counter[str]:
+    """What the job counted, over all its steps."""
+    found: Counter[str] = Counter()
+    for counter in result.metrics().query(MetricsFilter().with_namespace(names.NAMESPACE))["counters"]:
+        found[counter.key.metric.name] += counter.committed or 0
+    return found
 
 
 def totals(weights: Iterable[Any]) -> dict[str, float]:

@@ -1,0 +1,232 @@
+"""Carts left without a purchase: what one visit of a shopper did to a cart, and what is left at its end.
+
+A cart is what was added since the visit began, or since it was last empty within it. What a shopper carried
+over from an earlier visit is not known here: it is in the profile, and was announced when that visit ended.
+`Visit` adds up in any order and grouping, and stays small.
+
+Who fills a cart before saying who they are has two visits: the browser's, and from then on the user's. The
+browser's is told of its user, and of what the user buys and removes (`visits`), so that its cart is announced
+to the right person, and not when it was bought.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from hashlib import blake2b
+
+import msgspec
+
+from evermail import clock
+from evermail.events import Accepted, Event, EventName
+
+MAX_CHANGES = 256
+"""Changes of a cart that are remembered of one visit, the newest. Some 100 bytes each."""
+
+CART_LEFT = "cart_left"
+"""The name of the trigger."""
+
+_NEVER = -(1 << 62)
+_NOBODY = (_NEVER, "")
+_CHANGING = (EventName.ADD_TO_CART, EventName.REMOVE_FROM_CART, EventName.PURCHASE)
+_OF_BROWSER_TOO = (EventName.IDENTIFY, EventName.REMOVE_FROM_CART, EventName.PURCHASE)
+
+
+class Change(msgspec.Struct, array_like=True, frozen=True):
+    """One line of an event that changes a cart. `price` is the unit price, in `currency`."""
+
+    event_time: int
+    event_hash: int
+    line: int
+    action: EventName
+    item_id: str
+    quantity: int
+    price: float | None
+    currency: str | None
+
+
+class Visit(msgspec.Struct, array_like=True, frozen=True):
+    """What the events of one visit, or some of them, say about the cart.
+
+    `last_at` is the time of the newest, in microseconds. Where `withheld` is true the shopper was erased or
+    withdrew the consent to personalisation during the visit: nothing else is remembered of it. `identified`
+    is, for a browser, the time of the newest event that says whose it is, and that user.
+    """
+
+    last_at: int = _NEVER
+    withheld: bool = False
+    changes: tuple[Change, ...] = ()
+    identified: tuple[int, str] = _NOBODY
+
+    @property
+    def user(self) -> str:
+        """Who a browser's shopper turned out to be; empty if that is not known, or known all along."""
+        return self.identified[1]
+
+    @property
+    def bought(self) -> bool:
+        """Whether anything was bought."""
+        return any(change.action is EventName.PURCHASE for change in self.changes)
+
+
+class CartItem(msgspec.Struct, frozen=True, omit_defaults=True):
+    item_id: str
+    quantity: int
+    price: float | None = None
+
+
+class CartLeft(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A message to whoever automates emails: this cart was left. Times are RFC 3339, prices are of one unit.
+
+    `cart_id` is the same for the same cart, however often it is found: the hash of the shopper's key and of
+    when the first item went in. Prices, `value` (all of the cart) and `currency` are there as far as events
+    and the catalog gave them; amounts in several currencies are left out, as they do not add up.
+    """
+
+    trigger: str
+    cart_id: str
+    shopper: str
+    items: tuple[CartItem, ...]
+    first_added_at: str
+    left_at: str
+    value: float | None = None
+    currency: str | None = None
+
+
+def visits(accepted: Accepted) -> Iterator[tuple[str, Visit]]:
+    """(shopper, visit) of each visit that an event is part of; none for an event that is nobody's."""
+    shopper, event = accepted.shopper, accepted.event
+    if not shopper:
+        return
+    withheld = _withholds(event)
+    part = Visit(event.event_time, withheld, () if withheld else _changes(event))
+    yield shopper, part
+    browser = event.client_id
+    if browser and browser != shopper and (withheld or event.event_name in _OF_BROWSER_TOO):
+        yield browser, msgspec.structs.replace(part, identified=(event.event_time, shopper))
+
+
+def together(parts: Iterable[Visit]) -> Visit:
+    """The sum of parts of a visit. The result does not depend on how it was divided, nor on the order."""
+    last_at, withheld, identified = _NEVER, False, _NOBODY
+    changes: list[Change] = []
+    for part in parts:
+        last_at = max(last_at, part.last_at)
+        withheld = withheld or part.withheld
+        identified = max(identified, part.identified)
+        changes += part.changes
+    if withheld:
+        return Visit(last_at, withheld=True)
+    if len(changes) > MAX_CHANGES:
+        changes = sorted(changes, key=_order)[-MAX_CHANGES:]
+    return Visit(last_at, changes=tuple(changes), identified=identified)
+
+
+def left_cart(shopper: str, whole: Visit) -> CartLeft | None:
+    """The cart that was left at the end of a visit; None where nothing was added, or nothing is left of it.
+
+    Events count in the order of their times. A purchase takes out what it names, whatever the quantity, as it
+    does in the profile; the rest is still in the cart. What was never put in cannot be removed.
+    """
+    lines: dict[str, _Line] = {}
+    first_added_at = 0
+    for change in sorted(whole.changes, key=_order):
+        if change.action is EventName.ADD_TO_CART:
+            if not lines:
+                first_added_at = change.event_time
+            lines.setdefault(change.item_id, _Line()).add(change)
+        elif change.action is EventName.PURCHASE:
+            lines.pop(change.item_id, None)
+        elif change.item_id in lines and not lines[change.item_id].remove(change.quantity):
+            del lines[change.item_id]
+    if not lines:
+        return None
+    currencies = {line.currency for line in lines.values() if line.price is not None}
+    one_currency = len(currencies) == 1
+    return CartLeft(
+        trigger=CART_LEFT,
+        cart_id=cart_id(shopper, first_added_at),
+        shopper=shopper,
+        items=tuple(
+            CartItem(item_id, line.quantity, line.price if one_currency else None)
+            for item_id, line in lines.items()
+        ),
+        first_added_at=clock.to_rfc3339(first_added_at),
+        left_at=clock.to_rfc3339(whole.last_at),
+        value=_value(lines.values()) if one_currency else None,
+        currency=currencies.pop() if one_currency else None,
+    )
+
+
+def cart_id(shopper: str, first_added_at: int) -> str:
+    """A cart's own name: 32 hexadecimal digits."""
+    return blake2b(f"{shopper} {first_added_at}".encode(), digest_size=16).hexdigest()
+
+
+class _Line:
+    """One item in a cart. The price is what the newest addition with a price says."""
+
+    def __init__(self) -> None:
+        self.quantity = 0
+        self.price: float | None = None
+        self.currency: str | None = None
+
+    def add(self, change: Change) -> None:
+        self.quantity += change.quantity
+        if change.price is not None:
+            self.price, self.currency = change.price, change.currency
+
+    def remove(self, quantity: int) -> int:
+        """Returns what is left."""
+        self.quantity = max(0, self.quantity - quantity)
+        return self.quantity
+
+
+def _value(lines: Iterable[_Line]) -> float | None:
+    """Summed in decimals, as a receipt is. Nothing where a price is not known."""
+    total = Decimal()
+    for line in lines:
+        if line.price is None:
+            return None
+        total += Decimal(repr(line.price)) * line.quantity
+    return float(total)
+
+
+def _changes(event: Event) -> tuple[Change, ...]:
+    if event.event_name not in _CHANGING:
+        return ()
+    event_hash = int.from_bytes(blake2b(event.event_id.encode(), digest_size=8).digest(), "big") >> 1
+    return tuple(
+        Change(
+            event.event_time,
+            event_hash,
+            line,
+            event.event_name,
+            item.item_id,
+            item.quantity,
+            item.price,
+            event.currency,
+        )
+        for line, item in enumerate(event.items)
+    )
+
+
+def _withholds(event: Event) -> bool:
+    if event.event_name is EventName.ERASE_USER:
+        return True
+    return event.consent is not None and not event.consent.personalization
+
+
+def _order(change: Change) -> tuple[object, ...]:
+    """Of one visit's changes. Total, so that ties cannot make the order of arrival matter."""
+    price = -1.0 if change.price is None else change.price
+    return (
+        change.event_time,
+        change.event_hash,
+        change.line,
+        change.item_id,
+        change.action,
+        change.quantity,
+        price,
+        change.currency or "",
+    )

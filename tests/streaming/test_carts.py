@@ -1,0 +1,379 @@
+"""Carts left without a purchase: announced when the visit is over, once, and only where something is left."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import apache_beam as beam
+import msgspec
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.transforms.window import TimestampedValue
+from streaming_support import (
+    NOW,
+    Collected,
+    Stream,
+    accepted,
+    config,
+    counters,
+    pipeline,
+    run,
+)
+
+from evermail import carts
+from evermail.carts import cart_id
+from evermail.clock import MINUTE, SECOND, to_rfc3339
+from evermail.events import Accepted, Consent, Item
+from pipeline import carts as carts_module
+from pipeline import names
+from pipeline.carts import MAX_ANNOUNCED, WatchCarts
+
+GAP_US = 10 * MINUTE
+GAP = GAP_US / SECOND
+LATENESS = 2 * 3600.0
+"""Of windows, in seconds: what the shoppers accept in these tests, and as long again for the way."""
+
+FAR = 100_000.0
+"""Later than any visit of these tests may still change."""
+
+Watch = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture
+def watch() -> Watch:
+    """Runs a stream of accepted events through the transform; the messages it makes."""
+
+    def run_(stream: Stream, **changes: Any) -> list[dict[str, Any]]:
+        collected, p = Collected(), pipeline()
+        settings = config(**{"cart_gap_us": GAP_US, **changes})
+        p | stream.source() | WatchCarts(settings) | collected.into("messages")
+        run(p)
+        return [msgspec.json.decode(message.data) for message in collected["messages"]]
+
+    return run_
+
+
+def add(items: Any = "A", *, at: float = 0.0, **fields: Any) -> Accepted:
+    return accepted(items, at=at, name="add_to_cart", **fields)
+
+
+def bought(items: str = "A", *, at: float = 0.0, **fields: Any) -> Accepted:
+    return accepted(items, at=at, name="purchase", **fields)
+
+
+def quantities(message: dict[str, Any]) -> dict[str, int]:
+    return {item["item_id"]: item["quantity"] for item in message["items"]}
+
+
+def stream() -> Stream:
+    return Stream().watermark(-1)
+
+
+class TestAVisit:
+    @pytest.mark.parametrize(("watermark", "announced"), [(30 + GAP - 0.001, 0), (30 + GAP, 1)])
+    def test_a_cart_is_announced_when_its_shopper_has_done_nothing_for_a_gap(
+        self, watch: Watch, watermark: float, announced: int
+    ) -> None:
+        told = stream().arrives(add(at=0), accepted("B", at=30)).watermark(watermark)
+        told.arrives(bought(at=31))  # in time to say nothing, or not
+        found = watch(told.watermark(FAR))
+        assert [message["left_at"] for message in found] == [to_rfc3339(NOW + 30 * SECOND)] * announced
+
+    def test_whatever_the_shopper_does_keeps_the_visit_going(self, watch: Watch) -> None:
+        told = stream().arrives(add(at=0)).watermark(GAP - 1).arrives(accepted("", at=GAP - 2, name="search"))
+        told.watermark(GAP + 1).arrives(bought(at=GAP + 5))
+        assert watch(told.watermark(FAR)) == []
+
+    @pytest.mark.parametrize(
+        ("then", "left"),
+        [
+            ([bought("A B", at=2)], []),
+            ([bought("A", at=2)], [{"B": 1}]),
+            ([accepted("A", at=2, name="remove_from_cart")], [{"B": 1}]),
+            ([accepted("A B", at=2, name="remove_from_cart")], []),
+            ([bought("A B", at=2), add("C", at=3)], [{"C": 1}]),
+            ([accepted("A B", at=2)], [{"A": 1, "B": 1}]),
+        ],
+        ids=["bought", "partly bought", "partly removed", "removed", "bought and filled again", "looked at"],
+    )
+    def test_what_is_left_decides(
+        self, watch: Watch, then: list[Accepted], left: list[dict[str, int]]
+    ) -> None:
+        found = watch(stream().arrives(add("A B", at=1)).arrives(*then).watermark(FAR))
+        assert [quantities(message) for message in found] == left
+
+    def test_a_visit_without_a_cart_is_nobodys_business(self, watch: Watch) -> None:
+        assert watch(stream().arrives(accepted("A"), bought("B", at=1)).watermark(FAR)) == []
+
+    def test_two_visits_have_two_carts(self, watch: Watch) -> None:
+        told = stream().arrives(add("A", at=0)).watermark(GAP + 1).arrives(add("B", at=GAP + 2))
+        assert [quantities(message) for message in watch(told.watermark(FAR))] == [{"A": 1}, {"B": 1}]
+
+    def test_shoppers_do_not_mix(self, watch: Watch) -> None:
+        told = stream().arrives(add("A"), add("B", shopper="ben"), bought("A", shopper="ben"))
+        assert {message["shopper"]: quantities(message) for message in watch(told.watermark(FAR))} == {
+            "anna": {"A": 1},
+            "ben": {"B": 1},
+        }
+
+    def test_an_event_without_a_shopper_is_in_no_visit(self, watch: Watch) -> None:
+        assert watch(stream().arrives(Accepted("", add().event)).watermark(FAR)) == []
+
+    def test_a_gap_of_a_fraction_of_a_millisecond_is_one(self, watch: Watch) -> None:
+        assert len(watch(stream().arrives(add()).watermark(1), cart_gap_us=10)) == 1
+
+
+class TestDisorder:
+    def test_order_of_arrival_does_not_matter(self, watch: Watch) -> None:
+        told = [add("A B", at=1), bought("A", at=2), add("A C", at=3), bought("C", at=4)]
+        for _ in range(3):
+            told.append(told.pop(0))
+            found = watch(stream().arrives(told[0]).arrives(*told[1:]).watermark(FAR))
+            assert [quantities(message) for message in found] == [{"B": 1, "A": 1}]
+
+    def test_events_of_two_bundles_and_the_middle_between_are_one_visit(self, watch: Watch) -> None:
+        told = (
+            stream().arrives(add("A", at=0)).arrives(add("B", at=1.5 * GAP)).arrives(add("C", at=0.8 * GAP))
+        )
+        (message,) = watch(told.watermark(FAR))
+        assert quantities(message) == {"A": 1, "C": 1, "B": 1}
+
+    def test_the_time_of_an_event_is_its_own(self, collected: Collected) -> None:
+        """Not that of the element it comes in, which is when Pub/Sub took it, or a timer fired."""
+        told = stream().arrives(add("A", at=0), bought("A", at=GAP + 1)).watermark(FAR)
+        p = pipeline()
+        arrived = p | told.source() | beam.Map(_with_time_of_arrival)
+        arrived | WatchCarts(config(cart_gap_us=GAP_US)) | collected.into("messages")
+        run(p)
+        assert len(collected["messages"]) == 1  # two visits: the purchase belongs to the next
+
+
+def _with_time_of_arrival(event: Accepted) -> TimestampedValue:
+    return TimestampedValue(event, NOW / SECOND + 2 * GAP)
+
+
+class TestOnce:
+    def test_a_late_addition_does_not_announce_a_cart_again(self, watch: Watch) -> None:
+        told = (
+            stream().arrives(add("A", at=0)).watermark(GAP).arrives(add("B", at=1)).arrives(add("C", at=-5))
+        )
+        (message,) = watch(told.watermark(FAR))
+        assert quantities(message) == {"A": 1}
+
+    def test_a_late_event_may_make_a_visit_longer(self, watch: Watch) -> None:
+        told = stream().arrives(add("A", at=0)).watermark(GAP)
+        told.arrives(accepted("A", at=GAP - 1)).watermark(2 * GAP).arrives(add("B", at=2 * GAP - 2))
+        assert len(watch(told.watermark(FAR))) == 1
+
+    def test_a_late_event_that_joins_two_visits_announces_nothing(self, watch: Watch) -> None:
+        told = stream().arrives(add("A", at=0)).watermark(GAP).arrives(add("B", at=1.8 * GAP))
+        told.watermark(3 * GAP).arrives(add("C", at=0.9 * GAP))
+        assert [quantities(message) for message in watch(told.watermark(FAR))] == [{"A": 1}, {"B": 1}]
+
+    def test_a_late_event_that_joins_a_visit_to_one_that_goes_on_says_nothing_early(
+        self, watch: Watch
+    ) -> None:
+        told = stream().arrives(accepted("A", at=0)).watermark(GAP).arrives(add("B", at=1.5 * GAP))
+        told.arrives(accepted("C", at=0.9 * GAP)).watermark(2 * GAP).arrives(bought("B", at=2 * GAP))
+        assert watch(told.watermark(FAR)) == []
+
+    def test_what_comes_late_may_be_the_cart(self, watch: Watch) -> None:
+        told = stream().arrives(accepted("A", at=0)).watermark(2 * GAP).arrives(add("A", at=1))
+        (message,) = watch(told.watermark(FAR))
+        assert quantities(message) == {"A": 1}
+
+    def test_a_late_visit_of_its_own_is_announced(self, watch: Watch) -> None:
+        told = stream().watermark(1800).arrives(add("A", at=1))
+        assert len(watch(told.watermark(FAR))) == 1
+
+    def test_a_purchase_that_comes_late_announces_nothing(self, watch: Watch) -> None:
+        told = stream().arrives(add("A B", at=0)).watermark(GAP).arrives(bought("A B", at=1))
+        assert len(watch(told.watermark(FAR))) == 1
+
+    def test_whatever_the_shoppers_may_accept_is_taken_in(self, watch: Watch) -> None:
+        assert len(watch(stream().watermark(LATENESS + GAP - 1).arrives(add("A")).watermark(FAR))) == 1
+
+    @pytest.mark.parametrize(("watermark", "times"), [(GAP + LATENESS - 1, 1), (GAP + LATENESS, 2)])
+    def test_what_was_announced_is_forgotten_when_nothing_can_change_it(
+        self, watermark: float, times: int
+    ) -> None:
+        ended = ended_visit(0, GAP)
+        assert announced(stream().arrives(ended).watermark(watermark).arrives(ended)) == times
+
+    def test_what_has_grown_is_remembered_as_long_as_the_last_of_it(self) -> None:
+        first, grown = ended_visit(0, GAP), ended_visit(0, 2 * GAP)
+        told = stream().arrives(first).arrives(grown).watermark(GAP + LATENESS)
+        assert announced(told.arrives(ended_visit(2 * GAP - 1, 3 * GAP))) == 1
+
+    def test_only_the_newest_of_very_many_are_remembered(self) -> None:
+        ended = [ended_visit(n * GAP, n * GAP + 1) for n in range(MAX_ANNOUNCED + 1)]
+        assert announced(stream().arrives(*ended).arrives(*ended[1:])) == MAX_ANNOUNCED + 1
+        assert announced(stream().arrives(*ended).arrives(ended[0])) == MAX_ANNOUNCED + 2
+
+
+def ended_visit(begin: float, end: float) -> tuple[str, tuple[int, int, carts.Visit]]:
+    """Anna's, from and to seconds from NOW, with something in the cart."""
+    ((_, part),) = carts.visits(add())
+    return "anna", (NOW + round(begin * SECOND), NOW + round(end * SECOND), part)
+
+
+def announced(told: Stream) -> int:
+    """How many carts are announced of ended visits."""
+    collected = Collected()
+    p = pipeline()
+    (
+        p
+        | told.source()
+        | beam.ParDo(carts_module.AnnounceFn(config(cart_gap_us=GAP_US)))
+        | collected.into("carts")
+    )
+    run(p)
+    return len(collected["carts"])
+
+
+class TestWithheld:
+    @pytest.mark.parametrize(
+        "withdrawal",
+        [
+            accepted("", at=5, name="erase_user"),
+            accepted("", at=5, name="update_consent", consent=Consent(personalization=False)),
+        ],
+        ids=["erased", "consent withdrawn"],
+    )
+    def test_no_message_about_who_wants_none(self, watch: Watch, withdrawal: Accepted) -> None:
+        assert watch(stream().arrives(add(at=0), withdrawal, add("B", at=9)).watermark(FAR)) == []
+        assert watch(stream().arrives(add(at=9)).arrives(withdrawal).watermark(FAR)) == []
+
+
+class TestBrowserAndUser:
+    """A cart is filled before its shopper logs in."""
+
+    def test_the_user_is_told_of_the_browsers_cart(self, watch: Watch) -> None:
+        told = stream().arrives(
+            add("A", at=0, shopper="browser"), accepted("", at=60, name="identify", client_id="browser")
+        )
+        (message,) = watch(told.watermark(FAR))
+        assert (message["shopper"], quantities(message)) == ("anna", {"A": 1})
+
+    def test_what_its_user_bought_is_not_left(self, watch: Watch) -> None:
+        told = stream().arrives(
+            add("A", at=0, shopper="browser"),
+            accepted("", at=60, name="identify", client_id="browser"),
+            bought("A", at=90, client_id="browser"),
+        )
+        assert watch(told.watermark(FAR)) == []
+
+    def test_a_cart_filled_before_and_after_is_announced_once(self, watch: Watch) -> None:
+        told = stream().arrives(
+            add("A", at=0, shopper="browser"),
+            accepted("", at=60, name="identify", client_id="browser"),
+            add("B", at=90, client_id="browser"),
+        )
+        assert [message["shopper"] for message in watch(told.watermark(FAR))] == ["anna"]
+
+
+class TestMessages:
+    def test_the_cart_its_shopper_and_its_id_are_told(self, collected: Collected) -> None:
+        p = pipeline()
+        told = stream().arrives(add([Item("A", 2, 5.0)], at=1, currency="EUR"), accepted("B", at=2))
+        messages = p | told.watermark(FAR).source() | WatchCarts(config(cart_gap_us=GAP_US))
+        messages | collected.into("messages")
+        run(p)
+        (message,) = collected["messages"]
+        name = cart_id("anna", NOW + SECOND)
+        assert message.attributes == {"trigger": "cart_left", "cart_id": name, "shopper": "anna"}
+        assert msgspec.json.decode(message.data) == {
+            "trigger": "cart_left",
+            "cart_id": name,
+            "shopper": "anna",
+            "items": [{"item_id": "A", "quantity": 2, "price": 5.0}],
+            "value": 10.0,
+            "currency": "EUR",
+            "first_added_at": to_rfc3339(NOW + SECOND),
+            "left_at": to_rfc3339(NOW + 2 * SECOND),
+        }
+
+    def test_they_survive_the_worker_code_of_dataflow(self, collected: Collected) -> None:
+        """The local runner hands objects on as they are; this one encodes them between steps, as Dataflow."""
+        runner = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+        p = beam.Pipeline(options=PipelineOptions([runner]))
+        told = [
+            add("A", at=0),
+            add("B", at=1, shopper="ben"),
+            bought("B", at=2, shopper="ben"),
+            add("C", at=3, shopper="browser"),
+            accepted("", at=4, shopper="cara", name="identify", client_id="browser"),
+        ]
+        messages = p | beam.Create(told, reshuffle=True) | WatchCarts(config(cart_gap_us=GAP_US))
+        messages | "OverTheWire" >> beam.Reshuffle() | collected.into("messages")
+        run(p)
+        found = [(message.attributes["shopper"], message.data) for message in collected["messages"]]
+        assert {shopper: quantities(msgspec.json.decode(data)) for shopper, data in found} == {
+            "anna": {"A": 1},
+            "cara": {"C": 1},
+        }
+
+
+@pytest.mark.usefixtures("every_bundle_counts")
+class TestCounters:
+    def counted(self, told: Stream) -> tuple[int, int]:
+        p = pipeline()
+        p | told.source() | WatchCarts(config(cart_gap_us=GAP_US))
+        found = counters(run(p))
+        return found[names.CARTS_LEFT], found[names.CARTS_BOUGHT_LATE]
+
+    def test_carts_left(self) -> None:
+        assert self.counted(stream().arrives(add("A"), add("B", shopper="ben")).watermark(FAR)) == (2, 0)
+
+    def test_a_cart_that_had_been_bought_counts_once(self) -> None:
+        told = stream().arrives(add("A B", at=0)).watermark(GAP).arrives(bought("A", at=1))
+        told.arrives(bought("B", at=2)).arrives(bought("B", at=3), accepted("A", at=4))
+        assert self.counted(told.watermark(FAR)) == (1, 1)
+
+    def test_what_is_bought_in_a_later_visit_is_no_mistake(self) -> None:
+        told = stream().arrives(add("A", at=0)).watermark(GAP).arrives(bought("A", at=GAP + 1))
+        assert self.counted(told.watermark(FAR)) == (1, 0)
+
+    def test_nor_is_what_is_removed_late(self) -> None:
+        told = stream().arrives(add("A", at=0)).watermark(GAP)
+        told.arrives(accepted("A", at=1, name="remove_from_cart"))
+        assert self.counted(told.watermark(FAR)) == (1, 0)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_cart_that_is_left_in_the_end_was_announced_whatever_came_late(watch: Watch, seed: int) -> None:
+    """Delays of up to an hour, so that visits grow, join and are filled and bought after they ended."""
+    chance = random.Random(seed)
+    actions = ["view_item"] * 5 + ["add_to_cart"] * 2 + ["remove_from_cart", "purchase"]
+    told = [
+        accepted(chance.choice("ABC"), at=chance.randrange(9000), name=chance.choice(actions))
+        for _ in range(14)
+    ]
+    delays = [0.0, 0.0, chance.uniform(0, 3600)]
+    arrivals = sorted(
+        ((one.event.event_time - NOW) / SECOND + chance.choice(delays), number)
+        for number, one in enumerate(told)
+    )
+    unfolding = stream()
+    for at, number in arrivals:
+        unfolding.watermark(at).arrives(told[number])
+    found = watch(unfolding.watermark(FAR))
+    for whole in visits_of(told):
+        cart = carts.left_cart("anna", carts.together(whole))
+        begun, ended = min(part.last_at for part in whole), max(part.last_at for part in whole)
+        about = [m for m in found if to_rfc3339(begun) <= m["left_at"] <= to_rfc3339(ended)]
+        assert about or cart is None
+        assert len({message["cart_id"] for message in about}) == len(about)
+
+
+def visits_of(told: list[Accepted]) -> list[list[carts.Visit]]:
+    parts = sorted((part for one in told for _, part in carts.visits(one)), key=lambda part: part.last_at)
+    visits: list[list[carts.Visit]] = []
+    for part in parts:
+        if visits and part.last_at < visits[-1][-1].last_at + GAP_US:
+            visits[-1].append(part)
+        else:
+            visits.append([part])
+    return visits
