@@ -26,6 +26,8 @@ DEV = [
     "mypy>=1.13,<3",
     "ruff>=0.8,<1",
     "import-linter>=2.1,<3",
+    "pathspec>=0.12,<2",
+    "pyyaml>=6,<7",
     "playwright>=1.49,<2",
 ]
 

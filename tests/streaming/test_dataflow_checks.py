@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,16 @@ def test_what_beam_itself_misses_is_said_in_one_line() -> None:
     launch = ["--runner=DataflowRunner", "--dry_run=True", *CLOUD, *JOB, WITH_IMAGE]
     with pytest.raises(OptionError, match=r"^[^\n]*Invalid Project ID \(12345\)[^\n]*$"):
         main.assemble([*launch, "--project=12345"])
+
+
+def test_the_documented_launch_from_a_clone_is_one() -> None:
+    text = (ROOT / "docs" / "dataflow.md").read_text(encoding="utf-8")
+    command = re.search(r"-m pipeline\.main (.*?)\n```", text, re.DOTALL)
+    assert command
+    values = {"PROJECT": "shop-1", "REGION": "europe-west1", "BUCKET": "shop-1-dataflow"}
+    values["SERVICE_ACCOUNT"] = "job@shop-1.iam.gserviceaccount.com"
+    arguments = re.sub(r"\$(\w+)", lambda name: values[name[1]], command[1].replace("\\\n", " ")).split()
+    main.assemble([*arguments, f"--setup_file={ROOT / 'setup.py'}", "--dry_run=True"])
 
 
 def test_a_local_job_is_asked_for_none_of_this(monkeypatch: pytest.MonkeyPatch) -> None:
