@@ -10,6 +10,7 @@ _EMAIL = re.compile(
     r"""
     (?: "[^"\s]+"                                                 # a quoted local part
       | (?<![\w.!$%*+^~-]) (?:\w{1,64}')? [\w.!$%*+^~-]+?         # o'brien: of marks of quotation, one inside
+      | [/=?&\#{|}`']                                             # what may end one, though it rarely does
     )
     (?: @ | %40 )                                                 # the latter in a URL
     (?: (?:[\w-]++\.)+ (?: xn--[\w-]+ | [^\W\d_]{2,} )            # a domain

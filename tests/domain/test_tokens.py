@@ -1,11 +1,9 @@
-"""Recipient tokens and pseudonyms: what is accepted, and what they give away."""
+"""Recipient tokens: what is accepted, and what they give away."""
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import hashlib
-import hmac
 import re
 import string
 from collections.abc import Sequence
@@ -16,7 +14,7 @@ from hypothesis import strategies as st
 from itsdangerous.timed import TimestampSigner
 
 from evermail import clock
-from evermail.tokens import DEFAULT_MAX_AGE_US, InvalidToken, Pseudonymizer, Recipient, TokenSigner
+from evermail.tokens import DEFAULT_MAX_AGE_US, InvalidToken, Recipient, TokenSigner
 
 NOW = 1_795_489_200 * clock.SECOND
 KEY, OLD_KEY, FOREIGN_KEY = "the-current-key-of-us", "an-older-key-of-ours", "somebody-elses-key!!"
@@ -153,59 +151,3 @@ def test_signed_by_us_but_saying_something_else_is_malformed(payload: bytes) -> 
 def test_a_recipient_that_could_not_be_verified_is_not_signed() -> None:
     with pytest.raises(ValueError, match="512"):
         signer().sign(Recipient("k1.x", "".join(chr(0x4E00 + n) for n in range(200))), purpose="open")
-
-
-# Pseudonyms
-
-SECRET, OLD_SECRET = "pseudonym-secret-1", "pseudonym-secret-0"
-pseudonyms = Pseudonymizer({"k0": OLD_SECRET, "k1": SECRET}, "k1")
-
-
-def test_a_pseudonym_is_a_keyed_digest_with_the_id_of_its_key() -> None:
-    digest = hmac.digest(SECRET.encode(), b"user\0ann@example.com", "sha256")[:16]
-    expected = "k1." + base64.urlsafe_b64encode(digest).decode()[:22]
-    assert pseudonyms.pseudonym("user", "ann@example.com") == expected
-
-
-def test_the_same_person_has_the_same_pseudonym_everywhere() -> None:
-    elsewhere = Pseudonymizer({"k1": SECRET}, "k1")
-    assert elsewhere.pseudonym("user", "ann") == pseudonyms.pseudonym("user", "ann")
-
-
-def test_an_older_key_finds_what_was_stored_under_it() -> None:
-    before = Pseudonymizer({"k0": OLD_SECRET}, "k0")
-    assert pseudonyms.pseudonym("user", "ann", key_id="k0") == before.pseudonym("user", "ann")
-    assert pseudonyms.pseudonym("user", "ann") != before.pseudonym("user", "ann")
-
-
-identifiers = st.text(st.characters(exclude_categories=()), max_size=30)
-
-
-@given(st.lists(identifiers, min_size=2, max_size=6, unique=True))
-def test_people_and_kinds_are_kept_apart(people: list[str]) -> None:
-    made = [pseudonyms.pseudonym(kind, one) for kind in ("user", "client", "email") for one in people]
-    assert len(set(made)) == len(made)
-
-
-@given(identifiers)
-def test_a_pseudonym_has_one_shape_and_shows_nothing_of_the_identifier(identifier: str) -> None:
-    made = pseudonyms.pseudonym("email", identifier)
-    assert re.fullmatch(r"k1\.[A-Za-z0-9_-]{22}", made)
-    assert len(identifier) < 6 or identifier not in made.removeprefix("k1.")
-
-
-@pytest.mark.parametrize(
-    ("keys", "current", "words"),
-    [
-        ({}, "k1", "none"),
-        ({"k0": SECRET}, "k1", "not among the keys: k0"),
-        ({"k1": ""}, "k1", "16 bytes"),
-        ({"k0": "short", "k1": SECRET}, "k1", "16 bytes"),
-    ],
-)
-def test_keys_that_cannot_serve_are_told_without_their_secrets(
-    keys: dict[str, str], current: str, words: str
-) -> None:
-    with pytest.raises(ValueError, match=words) as caught:
-        Pseudonymizer(keys, current)
-    assert SECRET not in str(caught.value)
