@@ -1,4 +1,4 @@
-"""How fast the stores write documents and answer an opened email."""
+"""How fast the stores write documents and answer an opened email, and what small bundles gain in one call."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bench import bundles
 from demo.emulators import EmulatorMissing, firestore_emulator
 from evermail.clock import DAY, now_us
 from evermail.documents import Document, Key, Neighbor, Neighbors, Product, Profile, Seen
@@ -40,6 +41,10 @@ def main() -> None:
             warm_up.close()
             _measure("Firestore emulator", FirestoreStore("bench"), options)
             _measure("  with nothing remembered", FirestoreStore("bench-reading", remembered=0), options)
+            print()
+            store = FirestoreStore("bench-bundles")
+            bundles.compare(store, _profile, bundles=options.bundles)
+            store.close()
     except EmulatorMissing as missing:
         print(f"Firestore emulator: {missing}")
 
@@ -140,9 +145,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--documents", type=int, default=2_000, help="how many are written (default 2000)")
     parser.add_argument("--batch", type=int, default=100, help="documents in one call (default 100)")
     parser.add_argument("--reads", type=int, default=500, help="reads of each kind (default 500)")
+    parser.add_argument(
+        "--bundles", type=int, default=320, help="small bundles in each run of the last table (default 320)"
+    )
     options = parser.parse_args()
-    if options.documents < 10 or options.batch < 1 or options.reads < 2:
-        parser.error("at least 10 documents, batches of 1 and 2 reads are needed")
+    if options.documents < 10 or options.batch < 1 or options.reads < 2 or options.bundles < 1:
+        parser.error("at least 10 documents, batches of 1, 2 reads and 1 bundle are needed")
     return options
 
 

@@ -35,8 +35,11 @@ class JobConfig:
     bootstrap: bool = True
     quick_state_cache: bool = True
     store_ramp_up: bool = False
+    store_workers: int = 1
     store_retry_us: int = 5 * clock.MINUTE
     store_backoff: Backoff = field(default_factory=Backoff)
+    archive_flush_us: int = clock.MINUTE
+    archive_batch_bytes: int = 16 * 1024 * 1024
     version: str = __version__
     wall_clock: clock.Clock = clock.now_us
     timer_clock: clock.Clock = clock.now_us

@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any
 
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions, WorkerOptions
 
 from evermail import clock
 from pipeline import keys
@@ -141,6 +141,12 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
             "asks for a new database.",
         )
         parser.add_argument(
+            "--store_workers",
+            type=int,
+            help="How many worker processes share the writes of --store_ramp_up, 1 to 9999. Dataflow runs one "
+            "for each vCPU: the most machines times the vCPUs of one. Default: --max_num_workers, or else 1.",
+        )
+        parser.add_argument(
             "--trending_window_s",
             type=float,
             default=60,
@@ -173,6 +179,7 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
             bootstrap=not self.no_bootstrap,
             quick_state_cache=self.state_cache == "quick",
             store_ramp_up=self.store_ramp_up,
+            store_workers=self._store_workers(),
             trending_window_us=self._window_us("trending_window_s"),
             store_retry_us=self._us("store_retry_s"),
         )
@@ -194,6 +201,13 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
         if not (_SQLITE.fullmatch(url) or FIRESTORE.fullmatch(url)):
             raise OptionError(f"--store must be {expected}, got {url!r}")
         return url
+
+    def _store_workers(self) -> int:
+        given: int | None = self.store_workers
+        workers = (self.view_as(WorkerOptions).max_num_workers or 1) if given is None else given
+        if not 0 < workers < 10_000:
+            raise OptionError(f"--store_workers must be 1 to 9999, got {workers}")
+        return workers
 
     def _key_source(self) -> keys.KeySource:
         try:

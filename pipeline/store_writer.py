@@ -3,14 +3,21 @@
 The store keeps the highest version, so a bundle that is tried again changes nothing. What the
 store cannot take now is tried again with backoff, then by the runner: nothing is given up, and what waits
 holds back what comes. What the store will never take becomes a dead letter.
+
+Bundles write each for itself, though on Dataflow they are small and many end at once in the threads of a
+process. To write them together in one call was tried and given up (`make bench-stores` shows it): it saves a
+part of the client's work, but a bundle then waits for the call before its own as well, and a process whose
+threads wait for the network gets half as much done.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import apache_beam as beam
+from apache_beam.io.components.adaptive_throttler import ThrottlingSignaler
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
@@ -21,6 +28,7 @@ from evermail.events import Code, Rejected
 from evermail.stores import Outcome, StoreUnavailable, WriteResult
 from pipeline import names
 from pipeline.config import JobConfig
+from pipeline.ramp_up import RampUp, shared_ramp_up
 from pipeline.stores import shared_store
 
 BATCH = 500
@@ -37,21 +45,37 @@ class WriteDocuments(beam.PTransform):  # type: ignore[misc]
         self._config = config
 
     def expand(self, documents: beam.PCollection[Document]) -> beam.PCollection[Rejected]:
-        return documents | "Write" >> beam.ParDo(WriteFn(self._config)).with_output_types(Rejected)
+        # The job is built when it is started: that is where a ramp-up begins, for all workers alike.
+        fn = WriteFn(self._config, begun_us=self._config.wall_clock())
+        return documents | "Write" >> beam.ParDo(fn).with_output_types(Rejected)
 
 
 class WriteFn(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, config: JobConfig) -> None:
+    def __init__(self, config: JobConfig, *, begun_us: int) -> None:
         self._config = config
+        self._begun_us = begun_us
         self._counters = {
             Outcome.WRITTEN: Metrics.counter(names.NAMESPACE, names.DOCUMENTS_WRITTEN),
             Outcome.STALE: Metrics.counter(names.NAMESPACE, names.DOCUMENTS_STALE),
             Outcome.PERMANENT: Metrics.counter(names.NAMESPACE, names.DOCUMENTS_REFUSED),
         }
         self._retries = Metrics.counter(names.NAMESPACE, names.STORE_RETRIES)
+        # By the counter that this increments Dataflow knows that more workers would not help.
+        self._throttling = ThrottlingSignaler(names.NAMESPACE)
 
     def setup(self) -> None:
-        self._store = shared_store(self._config.store_url)
+        config = self._config
+        self._store = shared_store(config.store_url)
+        self._backoff = replace(config.store_backoff, sleep=self._sleep)
+        self._slept_s = 0.0
+        self._ramp_up: RampUp | None = None
+        if config.store_ramp_up:
+            self._ramp_up = shared_ramp_up(
+                self._begun_us,
+                config.store_workers,
+                wall_clock=config.wall_clock,
+                monotonic=config.store_backoff.monotonic,
+            )
 
     def start_bundle(self) -> None:
         self._newest: dict[Key, Document] = {}
@@ -75,7 +99,7 @@ class WriteFn(beam.DoFn):  # type: ignore[misc]
         pending, self._newest = self._newest, {}
         if not pending:
             return
-        for last_try in self._config.store_backoff.tries(self._config.store_retry_us / clock.SECOND):
+        for last_try in self._backoff.tries(self._config.store_retry_us / clock.SECOND):
             waiting = ""
             for result in self._try(pending):
                 if result.outcome is Outcome.TRANSIENT:
@@ -94,15 +118,33 @@ class WriteFn(beam.DoFn):  # type: ignore[misc]
                     f"{self._config.store_retry_us // clock.SECOND} s: {waiting}"
                 )
 
-    def _try(self, pending: dict[Key, Document]) -> list[WriteResult]:
+    def _try(self, pending: dict[Key, Document]) -> Iterator[WriteResult]:
+        """One answer for each document, at the pace that the store may be written to."""
+        documents = list(pending.values())
+        if self._ramp_up is None:
+            yield from self._put(documents)
+        else:
+            for portion in self._ramp_up.portions(documents, sleep=self._sleep):
+                yield from self._put(portion)
+
+    def _put(self, documents: Sequence[Document]) -> list[WriteResult]:
         """One answer for each document. A store that raises or leaves one out cannot take it now."""
         try:
-            given = {result.key: result for result in self._store.put_many(list(pending.values()))}
+            given = {result.key: result for result in self._store.put_many(documents)}
             missing = "the store gave no answer for it"
         except Exception as problem:  # whatever it is, these documents must end up written
-            _LOG.exception("the store raised while writing %d documents", len(pending))
+            _LOG.exception("the store raised while writing %d documents", len(documents))
             given, missing = {}, f"{type(problem).__name__}: {problem}"
-        return [given.get(key) or WriteResult(key, Outcome.TRANSIENT, missing) for key in pending]
+        keys = [document.key for document in documents]
+        return [given.get(key) or WriteResult(key, Outcome.TRANSIENT, missing) for key in keys]
+
+    def _sleep(self, seconds: float) -> None:
+        self._config.store_backoff.sleep(seconds)
+        self._slept_s += seconds
+        whole = int(self._slept_s)
+        if whole:
+            self._throttling.signal_throttled(whole)
+            self._slept_s -= whole
 
     def _refuse(self, document: Document, result: WriteResult) -> Rejected:
         return Rejected(

@@ -131,6 +131,18 @@ def test_workers_find_a_switch_as_it_was_given() -> None:
     assert (found.no_bootstrap, found.store_ramp_up) == (True, False)
 
 
+def test_the_workers_that_share_the_writes_are_as_many_as_there_may_be() -> None:
+    assert config_of().store_workers == 1
+    assert config_of(max_num_workers="20").store_workers == 20
+    assert config_of(max_num_workers="20", store_workers="80").store_workers == 80
+
+
+@pytest.mark.parametrize("workers", ["0", "-1", "10000"])
+def test_a_number_of_workers_that_cannot_be_is_named(workers: str) -> None:
+    with pytest.raises(OptionError, match=f"--store_workers must be 1 to 9999, got {workers}"):
+        config_of(store_workers=workers)
+
+
 def test_secrets_on_the_command_line_are_refused_and_not_shown() -> None:
     with pytest.raises(OptionError, match=r"^--pseudonym_keys: expected where the secrets are") as caught:
         config_of(pseudonym_keys=f"k1:{SECRET}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from apache_beam.metrics.metric import MetricsFilter
 from streaming_support import (
     NOW,
     Collected,
@@ -45,9 +46,10 @@ def sleeper() -> Sleeper:
 def write(monkeypatch: pytest.MonkeyPatch, sleeper: Sleeper) -> Write:
     """Writes bundles of documents into a store and gives what was refused."""
 
-    def write_(store: FaultyStore | Store, *bundles: Iterable[Document]) -> list[Rejected]:
+    def write_(store: FaultyStore | Store, *bundles: Iterable[Document], **changes: Any) -> list[Rejected]:
         monkeypatch.setattr(store_writer, "shared_store", lambda url: store)
-        fn = WriteFn(config(store_retry_us=BUDGET_S * 1_000_000, store_backoff=sleeper.backoff()))
+        settings = config(store_retry_us=BUDGET_S * 1_000_000, store_backoff=sleeper.backoff(), **changes)
+        fn = WriteFn(settings, begun_us=NOW)
         fn.setup()
         refused: list[Any] = []
         for bundle in bundles:
@@ -141,6 +143,60 @@ class TestTransientErrors:
         recovering = FaultyStore(*[TRANSIENT] * (tries - 1))
         assert write(recovering, [profile()]) == []
         assert len(recovering.documents) == 1
+
+
+class TestRampUp:
+    def test_without_it_nothing_is_held_back(self, write: Write, sleeper: Sleeper) -> None:
+        write(FaultyStore(), [profile(f"s{n}") for n in range(5 * BATCH)], store_workers=100)
+        assert sleeper.pauses == []
+
+    def test_calls_are_a_workers_share_of_what_may_be_written_in_a_second(
+        self, write: Write, sleeper: Sleeper
+    ) -> None:
+        store = FaultyStore()
+        write(store, [profile(f"s{n}") for n in range(120)], store_ramp_up=True, store_workers=10)
+        assert [len(call) for call in store.calls] == [50, 50, 20]
+        assert sleeper.pauses == pytest.approx([1.0, 1.0])
+
+    def test_what_is_tried_again_counts_as_well(self, write: Write, sleeper: Sleeper) -> None:
+        store = FaultyStore(says(Outcome.TRANSIENT))
+        write(store, [profile(f"s{n}") for n in range(50)], store_ramp_up=True, store_workers=10)
+        assert [len(call) for call in store.calls] == [50, 50]
+        assert sleeper.pauses == pytest.approx([0.1, 0.9])
+
+    def test_bundles_of_a_process_share_it(self, write: Write, sleeper: Sleeper) -> None:
+        write(FaultyStore(), [profile("anna")], [profile("ben")], store_ramp_up=True, store_workers=500)
+        assert sleeper.pauses == pytest.approx([1.0])
+
+    def test_a_document_that_fails_in_one_call_does_not_hold_up_those_of_the_others(
+        self, write: Write
+    ) -> None:
+        store = FaultyStore(raises(StoreUnavailable("down")))
+        write(store, [profile(f"s{n}") for n in range(3)], store_ramp_up=True, store_workers=500)
+        assert [[document.id for document in call] for call in store.calls] == [
+            ["s0"],
+            ["s1"],
+            ["s2"],
+            ["s0"],
+        ]
+        assert len(store.documents) == 3
+
+    def test_dataflow_is_told_how_long_was_waited(
+        self, monkeypatch: pytest.MonkeyPatch, sleeper: Sleeper
+    ) -> None:
+        store = FaultyStore(TRANSIENT)
+        monkeypatch.setattr(store_writer, "shared_store", lambda url: store)
+        p = pipeline()
+        source = Stream().arrives(*(profile(f"s{n}") for n in range(7))).source()
+        settings = config(
+            store_ramp_up=True, store_workers=250, store_backoff=sleeper.backoff(first_s=2.25, longest_s=9.0)
+        )
+        p | source | WriteDocuments(settings)
+        counted = run(p).metrics().query(MetricsFilter().with_name("cumulativeThrottlingSeconds"))["counters"]
+        assert len(store.documents) == 7
+        # Two at once, then two a second: 3 s to the last of seven. Then 2.25 s before the failed two are
+        # tried again, by when it is their turn. Of the 5.25 s whole ones are counted.
+        assert [counter.attempted for counter in counted] == [5]
 
 
 class TestPermanentErrors:

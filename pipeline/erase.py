@@ -1,0 +1,87 @@
+"""A shopper who was erased: what others wrote of this shopper goes from the store as well.
+
+The shoppers stage lets go of its state and replaces the profile by an empty one. Here go the impressions and
+the suppression, and last the `Erasure` is written, so that it stands for work that was done: where the store
+holds it, an erasure of the same time or an earlier one finds nothing left to delete. When it comes again,
+by a bundle that is tried again or out of the archive, it spares what the shopper has done since.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+
+from evermail import clock
+from evermail.documents import Document, Erasure
+from evermail.events import Rejected
+from evermail.stores import StoreUnavailable
+from pipeline import names
+from pipeline.config import JobConfig
+from pipeline.store_writer import WriteDocuments
+from pipeline.stores import shared_store
+
+_LOG = logging.getLogger(__name__)
+
+
+class EraseShoppers(beam.PTransform):  # type: ignore[misc]
+    """Erasure -> the store, without anything else of that shopper; what could not be written comes out as
+    `Rejected`. It may be done any number of times."""
+
+    def __init__(self, config: JobConfig) -> None:
+        super().__init__()
+        self._config = config
+
+    def expand(self, erasures: beam.PCollection[Erasure]) -> beam.PCollection[Rejected]:
+        # A ramp-up is for the many; an erasure need not stand in line.
+        at_once = replace(self._config, store_ramp_up=False)
+        return (
+            erasures
+            | "Delete" >> beam.ParDo(DeleteFn(self._config)).with_output_types(Document)
+            | "Remember" >> WriteDocuments(at_once)
+        )
+
+
+class DeleteFn(beam.DoFn):  # type: ignore[misc]
+    """Gives on each erasure once there is nothing left for it to delete.
+
+    Raises `StoreUnavailable` if that takes longer than the configuration allows: the runner then tries the
+    bundle again, as often as it takes.
+    """
+
+    def __init__(self, config: JobConfig) -> None:
+        self._config = config
+        self._deleted = Metrics.counter(names.NAMESPACE, names.DOCUMENTS_DELETED)
+        self._retries = Metrics.counter(names.NAMESPACE, names.STORE_RETRIES)
+
+    def setup(self) -> None:
+        self._store = shared_store(self._config.store_url)
+
+    def process(self, erasure: Erasure) -> Iterator[Document]:
+        config = self._config
+        for last_try in config.store_backoff.tries(config.store_retry_us / clock.SECOND):
+            try:
+                self._delete(erasure)
+                break
+            except Exception as problem:  # whatever it is, nothing of this shopper may stay
+                if last_try:
+                    raise StoreUnavailable(
+                        "the store has not let go of what it holds of an erased shopper within "
+                        f"{config.store_retry_us // clock.SECOND} s: {type(problem).__name__}: {problem}"
+                    ) from problem
+                if not isinstance(problem, StoreUnavailable):
+                    _LOG.exception("the store failed while a shopper was erased")
+                self._retries.inc()
+        yield erasure
+
+    def _delete(self, erasure: Erasure) -> None:
+        done = self._store.get_many([erasure.key]).get(erasure.key)
+        if isinstance(done, Erasure) and done.erased_at >= erasure.erased_at:
+            return
+        keys = self._store.about(erasure.id)
+        if keys:
+            self._store.delete_many(keys)
+            self._deleted.inc(len(keys))
