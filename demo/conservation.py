@@ -1,5 +1,5 @@
-"""The law of conservation: published = accepted + duplicate + rejected + late, and every accepted event
-shows in the store."""
+"""The law of conservation: published = accepted + duplicate + rejected + late + erased, and every accepted
+event shows in the store, or has left it for a reason that is counted."""
 
 from __future__ import annotations
 
@@ -21,10 +21,18 @@ class Accounts(msgspec.Struct):
     duplicate: int
     late: int
     rejected: dict[str, int]
+    erased: int = 0
+    """Dropped: older than the erasure of its shopper."""
+    unprofiled: int = 0
+    """Of the accepted ones, those that are in no profile: without consent, or erased since."""
 
     @property
     def total(self) -> int:
-        return self.accepted + self.duplicate + self.late + sum(self.rejected.values())
+        return self.accepted + self.duplicate + self.late + self.erased + sum(self.rejected.values())
+
+    @property
+    def profiled(self) -> int:
+        return self.accepted - self.unprofiled
 
 
 def accounts(counters: dict[str, int]) -> Accounts:
@@ -37,14 +45,19 @@ def accounts(counters: dict[str, int]) -> Accounts:
         duplicate=counters.get(names.DUPLICATE, 0),
         late=counters.get(names.LATE, 0),
         rejected=rejected,
+        erased=counters.get(names.ERASED, 0),
+        unprofiled=counters.get(names.AGGREGATED, 0) + counters.get(names.DROPPED, 0),
     )
 
 
 _BALANCED = (
+    ((names.HANDOVERS_SENT,), (names.HANDOVERS_TAKEN,)),
     ((names.PROFILE_FLUSHES_DUE,), (names.PROFILE_FLUSHES_DONE,)),
     ((names.ROW_UPDATES_SENT,), (names.ROW_UPDATES_TAKEN,)),
     ((names.TRENDING_SENT,), (names.TRENDING_TAKEN,)),
     ((names.ROW_FLUSHES_DUE,), (names.ROW_FLUSHES_DONE,)),
+    ((names.ROWS_WAITING,), (names.ROWS_WAITED,)),
+    ((names.LINES_WAITING,), (names.LINES_FOUND, names.LINES_GIVEN_UP)),
     (
         (names.DOCUMENTS_MADE,),
         (names.DOCUMENTS_WRITTEN, names.DOCUMENTS_STALE, names.DOCUMENTS_REFUSED),
@@ -74,11 +87,11 @@ def violations(
         if expected != actual:
             broken.append(f"{what}: expected {expected}, found {actual}")
 
-    expect("published = accepted + duplicate + rejected + late", published, found.total)
+    expect("published = accepted + duplicate + rejected + late + erased", published, found.total)
     stored = sum(
         document.events for document in store.scan(Profile.COLLECTION) if isinstance(document, Profile)
     )
-    expect("accepted events that show in the store", found.accepted, stored)
+    expect("accepted events that show in the store", found.profiled, stored)
     in_dead_letters = {code.value: count for code, count in dead_letters.items()}
     refused = dict(found.rejected)
     if found.late:

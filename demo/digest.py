@@ -30,7 +30,7 @@ def of_store(store: Store, start_us: int) -> str:
 def canonical(document: Document, start_us: int) -> dict[str, Any] | None:
     """The comparable content of a document; None for one that says nothing."""
     fields: dict[str, Any] = msgspec.to_builtins(document)
-    for bookkeeping in ("version", "updated_at", "expire_at"):
+    for bookkeeping in ("version", "updated_at", "expire_at", "memory"):
         fields.pop(bookkeeping, None)
     if isinstance(document, Profile):
         fields["as_of"] = document.as_of - start_us

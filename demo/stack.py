@@ -189,6 +189,7 @@ def _job(backend: Backend, timing: Timing, keys: str, counters: Counters, workdi
         f"--trending_window_s={timing.trending_window_s}",
         f"--profile_flush_s={timing.profile_flush_s}",
         f"--neighbors_flush_s={timing.neighbors_flush_s}",
+        f"--neighbors_settle_s={timing.neighbors_flush_s}",  # nobody waits ten minutes for a demo's last rows
         f"--allowed_lateness_s={timing.allowed_lateness_s}",
         # The local runner gives up on a bundle that fails; a store that is down should hold it up instead.
         f"--store_retry_s={STORE_RETRY_S}",

@@ -65,6 +65,17 @@ def for_aggregates(event: Event) -> Event:
     )
 
 
+def as_record(event: Event) -> Event:
+    """What has to be kept of an `update_consent`: who said what, and when."""
+    return msgspec.structs.replace(
+        for_aggregates(event),
+        event_id=event.event_id,
+        client_id=event.client_id,
+        user_id=event.user_id,
+        consent=event.consent and msgspec.structs.replace(event.consent, extra={}),
+    )
+
+
 def _last_withdrawal(statements: list[Statement]) -> int:
     """Its place, -1 if there is none."""
     for index in range(len(statements) - 1, -1, -1):

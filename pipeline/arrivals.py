@@ -15,6 +15,8 @@ class Handover(msgspec.Struct, frozen=True):
     """The memory of a client. It is given once: the client's own state is empty from then on."""
 
     state: ShopperState
+    received_at: int
+    """When the event came that brought it about."""
 
 
 class Arrival:

@@ -62,7 +62,7 @@ class Clients(Keeper):
             if given.events or given.statements:
                 self.update_rows(updates)
                 self.tally[names.HANDOVERS_SENT] += 1
-                self.emit(MOVED, (user, Handover(given)))
+                self.emit(MOVED, (user, Handover(given, received_us)))
 
     def _erase(self, client: str, state: ShopperState, event: Event) -> None:
         """The browser's own memory goes, and who it belongs to; the user's goes at the next stage."""

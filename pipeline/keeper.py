@@ -29,8 +29,8 @@ LATE, ERASURES, MOVED = "late", "erasures", "moved"
 class Keeper:
     """Updates memories. Subclasses implement `visit` and `aliases`.
 
-    What follows from a visit gathers in `out`: outputs of a DoFn. `changed` and `flush_wanted` say whether the
-    state is another one, and whether the profile is. `tally` counts by the names of counters.
+    What follows from a visit gathers in `out`: outputs of a DoFn. `changed` and `flush_wanted` say whether
+    the state is another one, and whether the profile is. `tally` counts by the names of counters.
     """
 
     def __init__(self, config: JobConfig) -> None:
@@ -108,7 +108,10 @@ class Keeper:
             self.note(flush=event.event_name is EventName.UPDATE_CONSENT)
             tally[names.ACCEPTED] += 1
             tally[names.AGGREGATED] += 1
-            self.emit(ACCEPTED, Accepted("", consent.for_aggregates(event)))
+            if event.event_name is EventName.UPDATE_CONSENT:  # that somebody said no has to be known
+                self.emit(ACCEPTED, Accepted(shopper, consent.as_record(event)))
+            else:
+                self.emit(ACCEPTED, Accepted("", consent.for_aggregates(event)))
         elif verdict is Verdict.DUPLICATE:
             tally[names.DUPLICATE] += 1
         elif verdict is Verdict.ERASED:

@@ -13,21 +13,21 @@ import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 from apache_beam.typehints import typehints
 
-from evermail.documents import Document, Erasure
+from evermail.documents import Document
 from evermail.events import Accepted, Event, EventName, Rejected
 from pipeline.arrivals import Arrival
 from pipeline.clients import Clients
 from pipeline.config import JobConfig
-from pipeline.keeper import ACCEPTED, ERASURES, LATE, MOVED, REFUSED, ROW_UPDATES, Keeper
+from pipeline.keeper import ACCEPTED, ERASURES, LATE, MOVED, REFUSED, ROW_UPDATES
 from pipeline.remember import RememberFn
 from pipeline.users import Users
 
 _JOINS = frozenset({EventName.IDENTIFY, EventName.UPDATE_CONSENT, EventName.ERASE_USER})
 """Events that concern a browser as well as its user."""
 
-_USERS = "users"
+USERS = "users"
 
-_OUTPUTS = {
+OUTPUTS = {
     ACCEPTED: Accepted,
     ROW_UPDATES: typehints.Tuple[str, bytes],
     REFUSED: Rejected,
@@ -35,6 +35,7 @@ _OUTPUTS = {
     ERASURES: Document,
     MOVED: typehints.Tuple[str, Arrival],
 }
+"""What leaves a keeper by tag, besides profiles."""
 
 
 class Shopped(NamedTuple):
@@ -44,7 +45,7 @@ class Shopped(NamedTuple):
     """Changes to the rows of neighbours of items, packed `RowUpdate`s."""
     refused: beam.PCollection[Rejected]
     late: beam.PCollection[Event]
-    erasures: beam.PCollection[Erasure]
+    erasures: beam.PCollection[Document]
 
 
 class Shoppers(beam.PTransform):  # type: ignore[misc]
@@ -59,41 +60,39 @@ class Shoppers(beam.PTransform):  # type: ignore[misc]
         self._config = config
 
     def expand(self, events: beam.PCollection[Event]) -> Shopped:
-        routed = events | "Route" >> beam.ParDo(_RouteFn()).with_outputs(_USERS, main="clients")
-        routed["clients"].element_type = typehints.Tuple[str, Event]
-        routed[_USERS].element_type = typehints.Tuple[str, Arrival]
-        of_clients = routed["clients"] | "Clients" >> _Remember(self._config, Clients)
-        arrivals = (routed[_USERS], of_clients[MOVED]) | "Arrivals" >> beam.Flatten()
-        of_users = arrivals | "Users" >> _Remember(self._config, Users)
-        merged = {
-            name: (of_clients[name], of_users[name]) | f"All {name}" >> beam.Flatten()
-            for name in ("profiles", *_OUTPUTS)
-            if name != MOVED
-        }
-        return Shopped(**merged)
+        of_clients, of_users = route(events)
+        clients = typed_outputs(of_clients, "Clients", RememberFn(self._config, Clients))
+        arrivals = (of_users, clients[MOVED]) | "Arrivals" >> beam.Flatten()
+        return merged(clients, typed_outputs(arrivals, "Users", RememberFn(self._config, Users)))
 
 
-class _Remember(beam.PTransform):  # type: ignore[misc]
-    def __init__(self, config: JobConfig, keeper: type[Keeper]) -> None:
-        super().__init__()
-        self._config, self._keeper = config, keeper
+def route(events: beam.PCollection[Event]) -> tuple[beam.PCollection, beam.PCollection]:
+    """Events by the client, and by the user, whose memory they meet first."""
+    routed = events | "Route" >> beam.ParDo(_RouteFn()).with_outputs(USERS, main="clients")
+    routed["clients"].element_type = routed[USERS].element_type = typehints.Tuple[str, Arrival]
+    return routed["clients"], routed[USERS]
 
-    def expand(self, arrivals: beam.PCollection) -> beam.pvalue.DoOutputsTuple:
-        outputs = arrivals | "Remember" >> beam.ParDo(RememberFn(self._config, self._keeper)).with_outputs(
-            *_OUTPUTS, main="profiles"
-        )
-        outputs["profiles"].element_type = Document
-        for name, kind in _OUTPUTS.items():
-            outputs[name].element_type = kind
-        return outputs
+
+def typed_outputs(arrivals: beam.PCollection, label: str, dofn: beam.DoFn) -> beam.pvalue.DoOutputsTuple:
+    """What follows from arrivals, with the types that coders are found by."""
+    outputs = arrivals | label >> beam.ParDo(dofn).with_outputs(*OUTPUTS, main="profiles")
+    outputs["profiles"].element_type = Document
+    for name, kind in OUTPUTS.items():
+        outputs[name].element_type = kind
+    return outputs
+
+
+def merged(clients: beam.pvalue.DoOutputsTuple, users: beam.pvalue.DoOutputsTuple) -> Shopped:
+    """What follows from both."""
+    return Shopped(
+        **{name: (clients[name], users[name]) | f"All {name}" >> beam.Flatten() for name in Shopped._fields}
+    )
 
 
 class _RouteFn(beam.DoFn):  # type: ignore[misc]
-    """Events to the client or the user whose state they meet first."""
-
     def process(self, event: Event) -> Iterator[tuple[str, Event]]:
         user, client = event.user_id, event.client_id
         if user and not (client and event.event_name in _JOINS):
-            yield TaggedOutput(_USERS, (user, event))
+            yield TaggedOutput(USERS, (user, event))
         else:
             yield client, event

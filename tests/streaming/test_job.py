@@ -31,21 +31,19 @@ from streaming_support import (
     wire,
 )
 
-from demo import local_runner
+from demo import fn_api, local_runner
 from demo.conservation import accounts, unsettled
 from demo.malformed import SPOILERS, spoil
 from evermail import clock
 from evermail.clock import DAY, SECOND
 from evermail.documents import Document, Neighbors, Profile, Trending
 from evermail.events import Code
-from evermail.interest import RowUpdate
 from evermail.stores import Outcome
 from evermail.stores.sqlite import SqliteStore
 from pipeline import job as job_module
 from pipeline import names, store_writer
 from pipeline.config import JobConfig
 from pipeline.dead_letters import from_message
-from pipeline.neighbors import CountNeighbors
 
 FOREVER = 10**6 * DAY
 
@@ -220,19 +218,8 @@ def test_documents_that_the_store_refuses_are_dead_letters_too(
     assert unsettled(out.counters) == []
 
 
-class ShuffledCountNeighbors(CountNeighbors):
-    """As on Dataflow, where a stateful step always begins with a shuffle: FnApiRunner fuses two of them into
-    one stage and then loses the timers of the second."""
-
-    def expand(self, updates: beam.PCollection[tuple[str, RowUpdate]]) -> beam.PCollection[Document]:
-        return super().expand(updates | beam.Reshuffle())
-
-
-def test_the_worker_code_of_dataflow_gives_the_same_documents(
-    job: Job, settings: JobConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_worker_code_of_dataflow_gives_the_same_documents(job: Job, settings: JobConfig) -> None:
     """The local runner hands objects on as they are; this one encodes them between steps, as Dataflow."""
-    monkeypatch.setattr(job_module, "CountNeighbors", ShuffledCountNeighbors)
     messages = [
         click("anna", "A", -50, category="chairs"),
         click("anna", "B", -40, category="tables"),
@@ -241,12 +228,12 @@ def test_the_worker_code_of_dataflow_gives_the_same_documents(
         click("ben", "C", -7200),
         message(b"{", {"event_id": "x"}),
     ]
-    runner = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
-    out = job(
-        beam.Create(messages),
-        settings=replace(settings, timer_clock=StoppedClock(0)),
-        unrun=beam.Pipeline(options=PipelineOptions([runner])),
-    )
+    with fn_api.stateful_stages():
+        out = job(
+            beam.Create(messages),
+            settings=replace(settings, timer_clock=StoppedClock(0)),
+            unrun=beam.Pipeline(options=PipelineOptions([fn_api.RUNNER])),
+        )
     assert {key: profile.events for key, profile in out.profiles.items()} == {ANNA: 2, BEN: 2}
     assert out.neighbors == {"A": {"B": 4.0}, "B": {"A": 2.0}}
     assert out.trending["global"] == {"A": 2.0, "B": 4.0}
