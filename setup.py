@@ -12,12 +12,14 @@ CLI = ["typer>=0.15,<1", "rich>=13,<16"]
 SEALING = ["cryptography>=42,<51"]
 # With build and setuptools, a launch with --setup_file makes the source distribution that workers install
 PIPELINE = ["apache-beam[gcp]==2.77.0", *SEALING, "build>=1.2,<2", "setuptools>=70,<86"]
+PIPELINE += ["google-cloud-bigquery-storage>=2.24,<3"]  # Beam has it, but does not promise it
+ARCHIVE = [*CLI, "google-cloud-bigquery>=3.25,<4"]
 BABEL = ["babel>=2.14,<3"]
 FUNCTIONS = ["functions-framework>=3.8,<4", "flask>=3,<4", "google-cloud-pubsub>=2.27,<3", *BABEL]
 CAMPAIGNS = ["jinja2>=3.1,<4", *BABEL]
 CATALOG = [*CLI, *BABEL, "httpx>=0.27,<1", "tenacity>=8.5,<10"]
 DEAD_LETTERS = [*CLI, *SEALING, "google-cloud-pubsub>=2.27,<3", "google-cloud-secret-manager>=2.20,<3"]
-DEMO = [*CLI, *PIPELINE, *FUNCTIONS, *CAMPAIGNS, *CATALOG, *DEAD_LETTERS, "chevron>=0.14,<1"]
+DEMO = [*CLI, *PIPELINE, *ARCHIVE, *FUNCTIONS, *CAMPAIGNS, *CATALOG, *DEAD_LETTERS, "chevron>=0.14,<1"]
 DEV = [
     *DEMO,
     "pytest>=8.3,<10",
@@ -29,6 +31,9 @@ DEV = [
     "pathspec>=0.12,<2",
     "pyyaml>=6,<7",
     "playwright>=1.49,<2",
+    # The statements for BigQuery are tested by another database
+    "duckdb>=1.1,<3",
+    "sqlglot>=26,<31",
 ]
 
 setup(
@@ -57,6 +62,7 @@ setup(
     extras_require={
         "cli": CLI,
         "pipeline": PIPELINE,
+        "archive": ARCHIVE,
         "functions": FUNCTIONS,
         "campaigns": CAMPAIGNS,
         "catalog": CATALOG,
@@ -68,6 +74,7 @@ setup(
         "console_scripts": ["evermail=evermail.cli:main"],
         # Commands of other packages join the command line by name, so evermail/ need not import them.
         "evermail.commands": [
+            "archive=evermail.archive.command:archive",
             "catalog=evermail.catalog.command:catalog",
             "dead-letters=evermail.dead_letters.command:dead_letters",
             "demo=demo.command:demo",
