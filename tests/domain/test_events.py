@@ -450,6 +450,39 @@ def test_no_depth_raises(depth: int, opening: str) -> None:
     check_total(encode(VIEW)[:-1] + b',"x":' + (opening * depth + "0" + closing * depth).encode() + b"}")
 
 
+SECRET = "secretname"
+
+
+NAMED: dict[str, dict[str, Any]] = {
+    "a value": {**VIEW, "event_name": SECRET},
+    "a time": {**VIEW, "event_time": SECRET},
+    "a name": {**VIEW, SECRET: [[[2**70]]]},
+    "a name in a name": {**VIEW, "x": {SECRET: {SECRET: 2**70}}},
+    "a name of an item": {**VIEW, "items": [{"item_id": 1, SECRET: SECRET}]},
+    "a name of a consent": {**VIEW, "consent": {SECRET: SECRET, "personalization": SECRET}},
+    "an object for a text": {**VIEW, "user_id": {SECRET: SECRET}},
+    "a list for a text": {**VIEW, "event_id": [SECRET]},
+    "an item that is a text": {**VIEW, "items": [SECRET]},
+    "items that are an object": {**VIEW, "items": {SECRET: SECRET}},
+    "only a name": {SECRET: SECRET},
+    "a long one": {**VIEW, "source": SECRET * 10},
+    "an item": {**VIEW, "user_id": SECRET, "items": [{"item_id": SECRET}]},
+    "a category": {**VIEW, "client_id": SECRET, "items": [{"item_id": "a", "item_category": SECRET}]},
+}
+
+
+@pytest.mark.parametrize("fields", NAMED.values(), ids=NAMED)
+def test_no_message_quotes_what_was_sent(fields: dict[str, Any]) -> None:
+    assert SECRET not in rejected(encode(fields)).message
+
+
+@given(st.sampled_from([*NAMED.values()]), st.integers(0, 400), st.binary(max_size=3))
+def test_nor_does_one_about_damage(fields: dict[str, Any], at: int, noise: bytes) -> None:
+    data = encode(fields)
+    result = read(data[:at] + noise + data[at + len(noise) :])
+    assert not isinstance(result, Rejected) or SECRET not in result.message
+
+
 @given(near_misses.filter(lambda fields: isinstance(fields.get("event_name"), str)))
 def test_no_message_tells_who_it_was(fields: dict[str, Any]) -> None:
     result = read(json.dumps(fields).encode())
@@ -468,6 +501,32 @@ def test_nor_does_one_about_the_identifier_itself(field: str, value: Any) -> Non
     assert field in message
     assert "secret-name" not in message
     assert "42424242" not in message
+
+
+# People are no items
+
+
+@pytest.mark.parametrize("text", ["ann@example.com", "for-ann@example.com!", "ann%40example.com"])
+@pytest.mark.parametrize("field", ["item_id", "item_category"])
+def test_an_item_that_is_an_address_is_refused(field: str, text: str) -> None:
+    refused = rejected(encode(VIEW, items=[{"item_id": "a"}, {"item_id": "b", field: text}]))
+    assert refused.code is Code.INVALID_IDENTIFIER
+    assert refused.message == f"items[].{field} contains an email address"
+
+
+@pytest.mark.parametrize("own", ["user_id", "client_id"])
+@pytest.mark.parametrize("field", ["item_id", "item_category"])
+def test_an_item_that_is_the_shopper_is_refused(field: str, own: str) -> None:
+    data = encode(VIEW, **{own: "crm-1000"}, items=[{"item_id": "b", field: "of crm-1000"}])
+    assert rejected(data).message == f"items[].{field} contains the event's own user_id or client_id"
+
+
+@pytest.mark.parametrize(
+    ("user", "item"),
+    [("1000", "1000"), ("crm-1000", "crm-10007"), ("12345678", "123456789"), ("crm-1000", "a@b")],
+)
+def test_a_number_that_may_be_an_articles_is_one(user: str, item: str) -> None:
+    assert accepted(encode(VIEW, user_id=user, items=[{"item_id": item}])).items == (Item(item),)
 
 
 def test_a_caller_that_answers_a_person_gets_refusals_and_nothing_else() -> None:

@@ -11,8 +11,10 @@ import pytest
 from apache_beam.io.gcp.pubsub import PubsubMessage
 from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.window import TimestampedValue
+from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from proto.datetime_helpers import DatetimeWithNanoseconds
 from streaming_support import (
     KEYS,
     NOW,
@@ -29,9 +31,12 @@ from streaming_support import (
 
 from demo.malformed import SPOILERS, spoil
 from evermail import clock
+from evermail.clock import SECOND
+from evermail.dead_letters import replayed
 from evermail.dead_letters.letter import letter_of
 from evermail.dead_letters.seal import Seals
-from evermail.events import Code, Event, EventName, Rejected
+from evermail.events import MAX_PAYLOAD_BYTES, Code, Event, EventName, Receipt, Rejected, to_json
+from evermail.pseudonyms import Pseudonymizer
 from pipeline import dead_letters
 from pipeline.coders import EventCoder, RejectedCoder
 from pipeline.decode import Decode, DecodeFn
@@ -140,6 +145,134 @@ class TestGoodMessages:
         assert user.encode() not in encoded
 
 
+class TestReceipts:
+    def receipt(
+        self, attributes: dict[str, str] | None = None, publish_time: Any = None, **changes: Any
+    ) -> Receipt:
+        decoded = decode(msgspec.json.encode(wire(user_id="crm-7")), attributes, publish_time, **changes)
+        assert isinstance(decoded, Event)
+        return decoded.receipt
+
+    @pytest.mark.parametrize(
+        "publish_time",
+        [
+            clock.to_datetime(NOW - 7),
+            clock.to_datetime(NOW - 7).replace(tzinfo=None),
+            DatetimeWithNanoseconds.from_timestamp_pb(
+                Timestamp(seconds=(NOW - 7) // SECOND, nanos=999_993_000)
+            ),
+            Timestamp(seconds=(NOW - 7) // SECOND, nanos=999_993_000),
+        ],
+        ids=["a datetime", "one without a zone", "the client library's", "protobuf's"],
+    )
+    def test_an_event_was_received_when_it_was_published(self, publish_time: Any) -> None:
+        assert self.receipt(publish_time=publish_time) == Receipt(received_at=NOW - 7)
+
+    @pytest.mark.parametrize("publish_time", [None, Timestamp(), "yesterday", 0])
+    def test_without_a_time_of_publishing_it_is_received_now(self, publish_time: Any) -> None:
+        assert self.receipt(publish_time=publish_time) == Receipt(received_at=NOW)
+
+    def test_a_replay_says_when_that_was_and_how_often_it_was_tried(self) -> None:
+        first = Receipt(received_at=NOW - clock.DAY, attempts=3, first_seen=NOW - clock.HOUR)
+        assert self.receipt(replayed.attributes_of(first), clock.to_datetime(NOW)) == first
+
+    @pytest.mark.parametrize("name", ["replay_attempts", "replay_first_seen", "replay_received_at"])
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "",
+            "0",
+            "-1",
+            "1.5",
+            "one",
+            "٣",
+            "9" * 40,
+            str(NOW + clock.DAY),
+            "1000000000000000"[:15],
+            " 2",
+            "\ud800",
+        ],
+    )
+    def test_an_attribute_that_cannot_be_is_ignored(self, name: str, value: str) -> None:
+        assert self.receipt({name: value}) == Receipt(received_at=NOW)
+
+    def test_a_refusal_has_the_same_receipt(self) -> None:
+        first = Receipt(received_at=NOW - clock.DAY, attempts=3, first_seen=NOW - clock.HOUR)
+        refused = decode(b"{", replayed.attributes_of(first))
+        assert isinstance(refused, Rejected)
+        assert (refused.received_at, refused.attempts, refused.first_seen) == (
+            NOW - clock.DAY,
+            3,
+            NOW - clock.HOUR,
+        )
+
+    def test_a_message_that_is_refused_again_has_the_same_letter(self) -> None:
+        first = decode(b"{", {"event_id": "e1", "event_digest": "a"})
+        assert isinstance(first, Rejected)
+        again = decode(
+            b"{", {**replayed.attributes_of(Receipt(NOW, 2, NOW)), "event_id": "e1", "event_digest": "b"}
+        )
+        assert letter_of(first).id == letter_of(again).id
+
+    def test_rotated_keys_say_what_somebody_was_called_before(self) -> None:
+        keys = {"k0": "x" * 16, "k1": "y" * 16, "k2": "z" * 16}
+        receipt = self.receipt(pseudonym_keys=LiteralKeys(keys))
+        before = Pseudonymizer(keys, "k2")
+        assert receipt.user_aliases == tuple(
+            before.pseudonym("user", "crm-7", key_id=key) for key in ("k1", "k0")
+        )
+        assert receipt.client_aliases == tuple(
+            before.pseudonym("client", "cookie-1", key_id=key) for key in ("k1", "k0")
+        )
+
+
+class TestMessagesThatArePseudonymized:
+    ATTRIBUTES = {"pseudonymized": "1"}
+
+    def event(self, **changes: Any) -> bytes:
+        return msgspec.json.encode(
+            wire(**{"user_id": pseudonym("user", "crm-7"), "client_id": pseudonym("client", "c"), **changes})
+        )
+
+    def test_they_pass_as_they_are(self) -> None:
+        decoded = decode(self.event(note={"email": pseudonym("email", "a")}), self.ATTRIBUTES)
+        assert isinstance(decoded, Event)
+        assert decoded.user_id == decoded.shopper == pseudonym("user", "crm-7")
+        assert decoded.client_id == pseudonym("client", "c")
+        assert decoded.extra == {"note": {"email": pseudonym("email", "a")}}
+        assert decoded.receipt == Receipt(received_at=NOW)
+
+    @pytest.mark.parametrize("value", ["crm-7", "k9.AAAAAAAAAAAAAAAAAAAAAA", "k1.AAAA"])
+    def test_an_identifier_in_one_is_refused_and_sealed(self, value: str) -> None:
+        data = self.event(user_id=value)
+        refused = decode(data, self.ATTRIBUTES)
+        assert isinstance(refused, Rejected)
+        assert refused.code is Code.INVALID_IDENTIFIER
+        assert value not in refused.message
+        assert opened(refused) == (data, self.ATTRIBUTES)
+
+    def test_they_may_be_longer_than_what_is_sent(self) -> None:
+        data = self.event(note="x" * MAX_PAYLOAD_BYTES)
+        assert isinstance(decode(data, self.ATTRIBUTES), Event)
+        assert isinstance(decode(data), Rejected)
+
+    def test_whatever_was_taken_in_can_be_taken_in_again(self) -> None:
+        most = [{"a": "7"}] * 500 + [1e20] * 11_000
+        fields = wire(
+            user_id="7", client_id="0", event_id="7" + "x 7" * 40, notes=most, search_term="7 " * 256
+        )
+        first = decode(msgspec.json.encode(fields))
+        assert isinstance(first, Event)
+        assert len(to_json(first)) > MAX_PAYLOAD_BYTES
+        assert decode(to_json(first), self.ATTRIBUTES) == first
+
+    @pytest.mark.parametrize("value", ["", "0", "true", "yes"])
+    def test_only_a_1_says_so(self, value: str) -> None:
+        decoded = decode(self.event(), {"pseudonymized": value})
+        assert isinstance(decoded, Event)
+        assert decoded.user_id == pseudonym("user", pseudonym("user", "crm-7"))
+
+
 class TestBadMessages:
     @pytest.mark.parametrize("code", SPOILERS)
     def test_each_kind_becomes_a_dead_letter_with_its_code(self, code: Code) -> None:
@@ -220,6 +353,10 @@ some_bytes = (
 )
 
 
+any_text = st.text(st.characters(exclude_categories=()), max_size=20)  # halves of surrogates among them
+KNOWN_ATTRIBUTES = ["event_id", "pseudonymized", "replay_attempts", "replay_first_seen", "replay_received_at"]
+
+
 class TestNothingRaises:
     @settings(max_examples=600, deadline=None)
     @given(data=some_bytes, attributes=st.none() | st.dictionaries(st.text(max_size=9), st.text(max_size=9)))
@@ -245,6 +382,26 @@ class TestNothingRaises:
             assert value.code is not Code.INTERNAL_ERROR
             assert RejectedCoder().decode(RejectedCoder().encode(value)) == value
             assert dead_letters.from_message(dead_letters.to_message(value).data) == letter_of(value)
+
+    @settings(max_examples=200, deadline=None)
+    @given(
+        data=st.none() | some_bytes,
+        attributes=st.dictionaries(
+            any_text | st.sampled_from(KNOWN_ATTRIBUTES), any_text | st.none(), max_size=5
+        ),
+        publish_time=st.none() | st.datetimes() | st.integers() | st.text(max_size=3),
+    )
+    def test_nor_does_anything_beside_the_data(
+        self, data: bytes | None, attributes: dict[str, Any], publish_time: Any
+    ) -> None:
+        fn = DecodeFn(config(pseudonym_keys=LiteralKeys({"k0": "x" * 16, "k1": "y" * 16})))
+        fn.setup()
+        incoming = PubsubMessage(data, attributes or {"a": "b"}, publish_time=publish_time)
+        (output,) = fn.process(incoming)
+        assert isinstance(output.value, Event | Rejected)
+        if isinstance(output.value, Rejected):
+            assert output.value.code is not Code.INTERNAL_ERROR
+            assert dead_letters.to_message(output.value)._to_proto_str(for_publish=True)
 
     def test_a_message_of_attributes_alone(self) -> None:
         fn = DecodeFn(config())
