@@ -15,7 +15,8 @@ from apache_beam.coders import BytesCoder
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
-from apache_beam.transforms.window import GlobalWindow
+from apache_beam.transforms.window import GlobalWindow, TimestampedValue
+from apache_beam.utils.timestamp import Timestamp
 
 from evermail.enrichment import ProductFacts, Waiting
 from evermail.stores import StoreUnavailable
@@ -90,7 +91,7 @@ class AwaitFn(beam.DoFn):  # type: ignore[misc]
         stored: Any = beam.DoFn.StateParam(WAITING),
         due: Any = beam.DoFn.StateParam(DUE),
         ask: Any = beam.DoFn.TimerParam(ASK),
-    ) -> Iterator[CategoryCounts]:
+    ) -> Iterator[TimestampedValue]:
         if due.read() is None:
             return  # a second firing of the same timer
         due.clear()
@@ -119,7 +120,8 @@ class AwaitFn(beam.DoFn):  # type: ignore[misc]
         item_id: str = beam.DoFn.KeyParam,
         stored: Any = beam.DoFn.StateParam(WAITING),
         due: Any = beam.DoFn.StateParam(DUE),
-    ) -> Iterator[CategoryCounts]:
+        ask: Any = beam.DoFn.TimerParam(ASK),
+    ) -> Iterator[TimestampedValue]:
         """The job is being drained, or its input has an end. Raises `StoreUnavailable`: the runner tries it
         again, as what is not told now is told never."""
         waiting = _read(stored)
@@ -130,14 +132,17 @@ class AwaitFn(beam.DoFn):  # type: ignore[misc]
             self._given_up.inc(waiting.lines)
         stored.clear()
         due.clear()
+        ask.clear()
 
-    def _settle(self, item_id: str, waiting: Waiting, facts: ProductFacts) -> Iterator[CategoryCounts]:
+    def _settle(self, item_id: str, waiting: Waiting, facts: ProductFacts) -> Iterator[TimestampedValue]:
+        """At the time of the windows: that of the timer may be the end of all time."""
         self._found.inc(waiting.lines)
         if facts.category is None:
             return
         for window_end_us, amount in waiting.amounts():
             self._sent.inc(amount)
-            yield category_scope(facts.category), (window_end_us, {item_id: amount})
+            counts: CategoryCounts = category_scope(facts.category), (window_end_us, {item_id: amount})
+            yield TimestampedValue(counts, Timestamp(micros=window_end_us))
 
 
 def _read(stored: Any) -> Waiting:
