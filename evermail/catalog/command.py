@@ -19,7 +19,7 @@ from evermail.catalog.intake import Rules, take_in
 from evermail.catalog.product import CategoryLevel
 from evermail.catalog.reading import FeedFormat, read_items
 from evermail.catalog.report import Report, summary, write_report
-from evermail.catalog.source import Feed, FeedError, FeedUnavailable, open_feed
+from evermail.catalog.source import Feed, FeedError, FeedMissing, FeedUnavailable, open_feed
 from evermail.catalog.staging import Staging
 from evermail.stores import Store, StoreError, StoreUnavailable, open_store
 
@@ -199,6 +199,9 @@ def _opened(url: str) -> Iterator[Store]:
         store.close()
 
 
+_FEED_CODES: dict[type[FeedError], int] = {FeedMissing: WRONG_USE, FeedUnavailable: NO_ANSWER}
+
+
 @contextmanager
 def _told_to_people() -> Iterator[None]:
     """Turns the failures that are nobody's bug into one line and an exit code."""
@@ -206,7 +209,7 @@ def _told_to_people() -> Iterator[None]:
         yield
     except FeedError as error:
         print(f"evermail catalog: {error}", file=sys.stderr)
-        raise typer.Exit(NO_ANSWER if isinstance(error, FeedUnavailable) else WRONG_FEED) from None
+        raise typer.Exit(_FEED_CODES.get(type(error), WRONG_FEED)) from None
     except StoreError as error:
         print(f"evermail catalog: the store does not answer: {error}", file=sys.stderr)
         raise typer.Exit(NO_ANSWER) from None

@@ -10,7 +10,8 @@ written (see `staging`), and then:
 
 An item that was refused counts as being in the feed: the store keeps what it has of it.
 
-One import at a time; several feeds for one store need `keep_missing`, as each lacks what the others have.
+One import at a time. Several feeds for one store need `keep_missing`, as each lacks what the others have; the
+front page is then that of the feed that came last.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ import msgspec
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from evermail import clock
+from evermail.catalog.findings import Code, Refused
 from evermail.catalog.intake import Rules, may_be_written
-from evermail.catalog.product import Code, Refused
 from evermail.catalog.report import Report
 from evermail.catalog.staging import Staging
 from evermail.documents import Document, Key, Neighbor, Product, Trending
@@ -94,12 +95,10 @@ class Importer:
                 return
         except StoreUnavailable:
             raise
-        except (
-            StoreError
-        ) as error:  # a stored product that cannot be read; if the feed has it, it is mended now
-            self._report.problems.append(
-                f"nothing was withdrawn, as the stored products cannot be read: {error}"
-            )
+        except StoreError as error:
+            # One of them cannot be read. If the feed has it, it is mended now, for the next import to see.
+            problem = f"nothing was withdrawn, as the stored products cannot be read: {error}"
+            self._report.problems.append(problem)
             withdraw = False
         self._write_products()
         if withdraw:
@@ -110,8 +109,7 @@ class Importer:
             self._report.problems.append("nothing was withdrawn, and the front page stayed as it was")
 
     def _lacks_little(self) -> bool:
-        """Finds what the store has for sale and the feed has not; whether that is little enough to be
-        true."""
+        """Finds what the store has for sale and the feed lacks, and says whether that can be true."""
         for_sale, missing = self._retrying(self._find_missing)
         if missing <= self._rules.max_withdrawn_share * for_sale:
             return True
@@ -189,8 +187,7 @@ class Importer:
         return msgspec.structs.replace(document, version=version, updated_at=now_us)
 
     def _put(self, documents: Sequence[Document], told: Callable[[WriteResult], None]) -> None:
-        """Writes, and tells what became of each document; what the store cannot take at first is tried
-        again."""
+        """Writes, and again what the store cannot take at first; tells what became of each document."""
         pending = {document.key: document for document in documents}
         if self._rules.dry_run:
             for key in pending:

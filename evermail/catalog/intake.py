@@ -42,7 +42,7 @@ def take_in(
             progress(report.read)
         report.complete = True
     except FeedBroken as broken:
-        report.problems.append(f"the feed ends before it should, at {broken}" if broken.line else str(broken))
+        report.problems.append(f"only {report.read:,} items of the feed can be read: {broken}")
     if not report.read and report.complete:
         report.problems.append(
             "the feed has no items: no <item> (RSS), no <entry> (Atom), no second line (text)"

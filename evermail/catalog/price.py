@@ -91,9 +91,7 @@ def _number(text: str, currency: str) -> Decimal:
             raise ValueError("has separators that do not fit together: write 1299.00 EUR")
         whole = whole.replace(other, "")  # 1.299,00
     elif _may_be_thousands(whole, decimals, separator, currency) and " " not in spaced:
-        raise ValueError(
-            f"can mean {whole}{decimals} or {whole}.{decimals}: write {whole}{decimals}.00 or two decimals"
-        )
+        raise ValueError(f"can mean {whole}{decimals} or {whole}.{decimals}: write two decimals")
     return Decimal(f"{whole}.{decimals or 0}")
 
 

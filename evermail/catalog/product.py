@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from evermail.catalog.findings import Code, Refused, Remark, Remarked
 from evermail.catalog.item import Item
 from evermail.catalog.price import is_on_sale, parse_price
 from evermail.documents import Product
@@ -40,27 +41,6 @@ _AVAILABLE = {
 """https://support.google.com/merchants/answer/6324448: of all but the last the shop takes orders."""
 
 
-class Code(StrEnum):
-    """Why an item was refused. The set is closed: dashboards and alerts name these."""
-
-    MALFORMED_ITEM = "malformed_item"
-    MISSING_ATTRIBUTE = "missing_attribute"
-    INVALID_ID = "invalid_id"
-    DUPLICATE_ID = "duplicate_id"
-    INVALID_TEXT = "invalid_text"
-    INVALID_URL = "invalid_url"
-    INVALID_PRICE = "invalid_price"
-    INVALID_AVAILABILITY = "invalid_availability"
-    STORE_REFUSED = "store_refused"
-
-
-class Remark(StrEnum):
-    """What was done to an item that was taken in."""
-
-    SHORTENED = "shortened"
-    LEFT_OUT = "left_out"
-
-
 class CategoryLevel(StrEnum):
     """Which part of `Home > Women > Dresses` is a product's category."""
 
@@ -70,25 +50,6 @@ class CategoryLevel(StrEnum):
     """`Dresses`."""
     PATH = "path"
     """The whole text."""
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found wrong with one item. `line` and `position` as in `Item`; `attribute` is one of Google's
-    names, empty where the item as a whole is meant."""
-
-    line: int
-    position: int
-    id: str
-    attribute: str
-    message: str
-
-
-class Refused(Finding, frozen=True, kw_only=True):
-    code: Code
-
-
-class Remarked(Finding, frozen=True, kw_only=True):
-    code: Remark
 
 
 class Checked(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from evermail.catalog.product import Code, Finding, Refused, Remark, Remarked
+from evermail.catalog.findings import Code, Finding, Refused, Remark, Remarked
 from evermail.catalog.staging import Staging
 
 

@@ -38,6 +38,10 @@ class FeedError(Exception):
     """A feed cannot be read at all; the message says why and what to do."""
 
 
+class FeedMissing(FeedError):
+    """The path of a feed cannot be opened."""
+
+
 class FeedUnavailable(FeedError):
     """A feed cannot be fetched now; trying again later may help."""
 
@@ -50,6 +54,12 @@ class FeedBroken(Exception):
         self.line = line
 
 
+class Readable(Protocol):
+    """What the bytes of a feed come from. It returns 0 at the end."""
+
+    def readinto(self, buffer: memoryview, /) -> int | None: ...
+
+
 class Feed:
     """The bytes of an opened feed, unpacked.
 
@@ -57,7 +67,7 @@ class Feed:
     """
 
     def __init__(
-        self, name: str, stream: io.RawIOBase, total: int | None, *, max_bytes: int = MAX_FEED_BYTES
+        self, name: str, stream: Readable, total: int | None, *, max_bytes: int = MAX_FEED_BYTES
     ) -> None:
         self.name = name
         self.total = total
@@ -93,7 +103,7 @@ class Feed:
 @contextmanager
 def open_feed(feed: str, *, stdin: BinaryIO, max_bytes: int = MAX_FEED_BYTES) -> Iterator[Feed]:
     """Opens a path, `-` or a URL, for as long as it is read. Raises `FeedError`."""
-    if urlsplit(feed).scheme.lower() in ("http", "https"):
+    if feed.lower().startswith(("http://", "https://")):
         with _fetched(feed) as (stream, total):
             yield _begun(shown(feed), stream, total, max_bytes)
     elif feed == "-":
@@ -102,19 +112,20 @@ def open_feed(feed: str, *, stdin: BinaryIO, max_bytes: int = MAX_FEED_BYTES) ->
         try:
             stored = open(feed, "rb", buffering=0)  # noqa: SIM115 - closed below
         except (OSError, ValueError) as problem:
-            raise FeedError(f"cannot open {feed}: {getattr(problem, 'strerror', None) or problem}") from None
+            reason = getattr(problem, "strerror", None) or problem
+            raise FeedMissing(f"cannot open {feed}: {reason}") from None
         with stored:
             yield _begun(feed, stored, os.fstat(stored.fileno()).st_size, max_bytes)
 
 
 def shown(url: str) -> str:
-    """A URL without what may be a secret: user, password and query."""
+    """A URL without what may be a secret: user, password and query. Raises `ValueError` if it is none."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{host}{parts.path}" + ("?…" if parts.query else "")
 
 
-def _begun(name: str, stream: io.RawIOBase, total: int | None, max_bytes: int) -> Feed:
+def _begun(name: str, stream: Readable, total: int | None, max_bytes: int) -> Feed:
     """What is wrong with the very first bytes leaves nothing to read."""
     try:
         return Feed(name, stream, total, max_bytes=max_bytes)
@@ -123,8 +134,11 @@ def _begun(name: str, stream: io.RawIOBase, total: int | None, max_bytes: int) -
 
 
 @contextmanager
-def _fetched(url: str) -> Iterator[tuple[io.RawIOBase, int | None]]:
-    name = shown(url)
+def _fetched(url: str) -> Iterator[tuple[Readable, int | None]]:
+    try:
+        name = shown(url)
+    except ValueError as problem:
+        raise FeedError(f"this is not a URL: {problem}") from None
     timeout = httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
     try:
         with (
@@ -176,7 +190,7 @@ class _Counted(io.RawIOBase):
     """Counts what is read from a stream, and reads as much as there is room for: the first piece must be long
     enough to tell what it is, however small the pieces are that it comes in."""
 
-    def __init__(self, stream: io.RawIOBase) -> None:
+    def __init__(self, stream: Readable) -> None:
         self._stream = stream
         self._problem: Exception | None = None
         self.passed = 0

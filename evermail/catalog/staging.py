@@ -13,7 +13,7 @@ from types import TracebackType
 
 import msgspec
 
-from evermail.catalog.product import Refused, Remarked
+from evermail.catalog.findings import Refused, Remarked
 from evermail.documents import Product
 
 CACHE_KIB = 32 * 1024

@@ -115,7 +115,7 @@ class _Reader:
                 self._text = [attributes["href"]]  # Atom's form
 
     def _characters(self, text: str) -> None:
-        if self._name and self._depth == self._item_depth + 1 and self._chars <= MAX_VALUE_CHARS:
+        if self._name and self._chars <= MAX_VALUE_CHARS:
             self._text.append(text)
             self._chars += len(text)
 
