@@ -8,24 +8,29 @@ catalog tells too late for its event (pipeline/await_products.py) goes straight 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import apache_beam as beam
 import msgspec
 from apache_beam.metrics import Metrics
+from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms import trigger, window
 from apache_beam.transforms.window import GlobalWindows
+from apache_beam.typehints import typehints
 from apache_beam.utils.timestamp import Duration, Timestamp
-from apache_beam.utils.windowed_value import WindowedValue
 
 from evermail import trending
 from evermail.decay import UNIT, DecayedRow
 from evermail.documents import SHARED_RETENTION_US, Document, Neighbor, Trending
 from evermail.events import Accepted
 from pipeline import names
+from pipeline.await_products import CategoryCounts
 from pipeline.config import JobConfig
 from pipeline.enrich import Enriched
 from pipeline.lateness import allowed_lateness
 from pipeline.rows import RowsFn
+
+PAST = "past"
 
 STATE_ITEMS = 10_000
 """Items that a scope keeps in state. There is one row of `global`, written once a window: it may be large."""
@@ -43,10 +48,11 @@ class CountTrending(beam.PTransform):  # type: ignore[misc]
 
     def expand(self, enriched: Enriched) -> beam.PCollection[Document]:
         config = self._config
+        scopes = enriched.events | "Scopes" >> beam.ParDo(ScopesFn(config)).with_outputs(PAST, main="counts")
+        scopes["counts"].element_type = typehints.Tuple[str, typehints.Dict[str, int]]
+        scopes[PAST].element_type = CategoryCounts
         closed = (
-            enriched.events
-            | "Scopes"
-            >> beam.ParDo(ScopesFn(config.trending_window_us)).with_output_types(tuple[str, dict[str, int]])
+            scopes["counts"]
             | "Windows"
             >> beam.WindowInto(
                 window.FixedWindows(Duration(micros=config.trending_window_us)),
@@ -59,7 +65,7 @@ class CountTrending(beam.PTransform):  # type: ignore[misc]
             | "AllTime" >> beam.WindowInto(GlobalWindows())
         )
         return (
-            (closed, enriched.categories)
+            (closed, scopes[PAST], enriched.categories)
             | "Counts" >> beam.Flatten()
             | "AddUp" >> beam.ParDo(TrendingFn(config)).with_output_types(Document)
         )
@@ -69,10 +75,12 @@ class ScopesFn(beam.DoFn):  # type: ignore[misc]
     """Events -> (scope, amounts by item), added up within a bundle as far as the windows allow.
 
     A runner may combine before it shuffles, but need not; a bundle of events leaves here as a few records.
+    What its window might drop as too late, an event from a backlog or a dead letter that was replayed, goes
+    round it by the tag `PAST`, in the form of a closed window.
     """
 
-    def __init__(self, window_us: int) -> None:
-        self._window_us = window_us
+    def __init__(self, config: JobConfig) -> None:
+        self._config = config
         self._sent = Metrics.counter(names.NAMESPACE, names.TRENDING_SENT)
 
     def start_bundle(self) -> None:
@@ -80,15 +88,22 @@ class ScopesFn(beam.DoFn):  # type: ignore[misc]
 
     def process(self, accepted: Accepted) -> None:
         event = accepted.event
-        window_start_us = event.event_time // self._window_us * self._window_us
+        window_end_us = trending.window_end(event.event_time, self._config.trending_window_us)
         for scope, item_id, weight in trending.scopes(event):
-            counts = self._counts.setdefault((scope, window_start_us), {})
+            counts = self._counts.setdefault((scope, window_end_us), {})
             counts[item_id] = counts.get(item_id, 0) + round(weight * UNIT)
 
-    def finish_bundle(self) -> Iterator[WindowedValue]:
-        for (scope, window_start_us), counts in self._counts.items():
+    def finish_bundle(self) -> Iterator[Any]:
+        # The watermark is no later than the clock: what is not past by the clock is in time.
+        past_us = self._config.wall_clock() - self._config.allowed_lateness_us
+        for (scope, window_end_us), counts in self._counts.items():
             self._sent.inc(sum(counts.values()))
-            yield GlobalWindows.windowed_value((scope, counts), Timestamp(micros=window_start_us))
+            start = Timestamp(micros=window_end_us - self._config.trending_window_us)
+            if window_end_us < past_us:
+                past = scope, (window_end_us, counts)
+                yield TaggedOutput(PAST, GlobalWindows.windowed_value(past, start))
+            else:
+                yield GlobalWindows.windowed_value((scope, counts), start)
 
 
 class AddCounts(beam.CombineFn):  # type: ignore[misc]

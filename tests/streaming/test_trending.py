@@ -9,7 +9,18 @@ from typing import Any
 
 import apache_beam as beam
 import pytest
-from streaming_support import NOW, Collected, Stream, accepted, config, event, pipeline, run, totals
+from streaming_support import (
+    NOW,
+    Collected,
+    StoppedClock,
+    Stream,
+    accepted,
+    config,
+    event,
+    pipeline,
+    run,
+    totals,
+)
 
 from evermail.clock import DAY, MINUTE, SECOND
 from evermail.decay import UNIT
@@ -125,6 +136,14 @@ class TestWindows:
         hour = 3600  # the allowed lateness of these tests; the way here may have taken as long again
         stream = Stream().watermark(2 * hour - 1).arrives(accepted("A")).passes()
         assert newest(lists(stream)) == {"global": {"A": 1.0}}
+
+    def test_what_was_accepted_long_after_its_time_counts_all_the_same(self, lists: Lists) -> None:
+        """A backlog is worked through, or a dead letter replayed: in time, by when Pub/Sub took it."""
+        later = 2 * DAY
+        stream = Stream().watermark(later / SECOND).arrives(accepted("A", category="chairs"), accepted("A"))
+        documents = lists(stream.passes(), wall_clock=StoppedClock(NOW + later))
+        assert newest(documents) == {"global": {"A": 2.0}, "category:chairs": {"A": 1.0}}
+        assert {document.as_of for document in documents} == {NOW + MINUTE}
 
     def test_windows_whose_length_no_float_holds_exactly_stay_aligned(self, lists: Lists) -> None:
         window_us = 1001 * 1000  # 1.001 s, which is a little less as a float
