@@ -100,6 +100,6 @@ def _found(
 
 
 def _where(finding: Finding) -> str:
-    if not finding.line:
-        return finding.id
-    return f"line {finding.line:,}" + (f", {finding.id}" if finding.id else "")
+    # What a feed holds must not reach a terminal as commands to it.
+    item_id = finding.id if finding.id.isprintable() else repr(finding.id)
+    return ", ".join(filter(None, (f"line {finding.line:,}" if finding.line else "", item_id)))

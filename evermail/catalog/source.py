@@ -115,7 +115,7 @@ def open_feed(feed: str, *, stdin: BinaryIO, max_bytes: int = MAX_FEED_BYTES) ->
             reason = getattr(problem, "strerror", None) or problem
             raise FeedMissing(f"cannot open {feed}: {reason}") from None
         with stored:
-            yield _begun(feed, stored, os.fstat(stored.fileno()).st_size, max_bytes)
+            yield _begun(feed, stored, os.fstat(stored.fileno()).st_size or None, max_bytes)
 
 
 def shown(url: str) -> str:

@@ -128,7 +128,7 @@ def _header(name: str, lines: _Lines) -> list[str]:
         for column in first.removeprefix("\ufeff").split("\t")
     ]
     if "id" not in header:
-        found = ", ".join(column[:40] for column in header[:12] if column) or "nothing"
+        found = ", ".join(repr(column[:40]) for column in header[:12] if column) or "nothing"
         raise FeedError(
             f"{name}: its first line must name the attributes, id among them, with tabs between; "
             f"it has: {found}"

@@ -164,6 +164,15 @@ def test_the_first_of_many_refused_items_are_shown(run: Invoke) -> None:
     )
 
 
+def test_what_a_feed_holds_reaches_no_terminal_as_a_command(run: Invoke) -> None:
+    bad = tsv([lamp("\x1b[2J"), lamp("A", availability="\x1b[2J"), lamp("B", link="\x1b]0;x\x07")])
+    for data in (bad, b"sku\t\x1b[2J\n", b"\x1b[2J"):
+        result = run("check", "-", stdin=data)
+        assert result.exit_code == command.WRONG_FEED
+        assert "\\x1b[2j" in result.output.lower()
+        assert "\x1b" not in result.output
+
+
 def test_the_report_has_all_of_it(run: Invoke) -> None:
     feed = [
         *lamps(40),
