@@ -148,7 +148,7 @@ def replay_letters(
         show.plan(waiting, left, clock.now_us())
         show.note(_seen(opened, len(found), limit))
         if waiting and not dry_run:
-            if sys.stdin.isatty() and not yes:
+            if not yes and _somebody_is_there():
                 typer.confirm(f"Publish {len(waiting)} messages to {to}?", abort=True)
             _publish(opened, to, waiting)
         else:
@@ -186,6 +186,10 @@ def _publish(source: Source, topic: str, waiting: list[Sent]) -> None:
     finally:
         client.stop()
         show.outcome(waiting)
+
+
+def _somebody_is_there() -> bool:
+    return sys.stdin.isatty()
 
 
 def _seen(source: Source, found: int, limit: int) -> str:

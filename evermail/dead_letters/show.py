@@ -21,8 +21,8 @@ from evermail.dead_letters.replay import EVENT_STAGES, Outgoing, Sent, verdict
 from evermail.dead_letters.seal import Seals, Unsealable
 from evermail.dead_letters.selection import Found
 
-WIDE = 240
-"""Columns of a table that goes to a file or another program."""
+WIDE = 10_000
+"""Columns of a table that goes to a file or another program: a letter stays on its line."""
 
 SHOWN_BYTES = 20_000
 """How much of an original is shown."""
