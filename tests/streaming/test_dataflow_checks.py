@@ -74,6 +74,11 @@ def test_a_staging_location_will_do_for_both() -> None:
     check(WITH_IMAGE, "--temp_location=", "--staging_location=gs://shop-1-dataflow/staging")
 
 
+def test_a_launch_is_checked_before_anything_is_sent() -> None:
+    with pytest.raises(OptionError, match="workers on Dataflow would not have this code"):
+        main.start(["--runner=DataflowRunner", *CLOUD, *JOB])
+
+
 def test_what_beam_itself_misses_is_said_in_one_line() -> None:
     """A dry run, as Beam would look at the bucket."""
     launch = ["--runner=DataflowRunner", "--dry_run=True", *CLOUD, *JOB, WITH_IMAGE]

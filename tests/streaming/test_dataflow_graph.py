@@ -60,6 +60,11 @@ def test_state_and_timers_stand_below_their_step(shown: str) -> None:
     assert "processing time" in below
 
 
+def test_steps_that_beam_puts_round_ours_are_left_out(shown: str) -> None:
+    assert any(line.endswith("Decode") for line in shown.splitlines())
+    assert "Fn)" not in shown.replace("_PubSubWriteDoFn)", "")
+
+
 def test_elements_are_shown_by_their_coders(shown: str) -> None:
     assert "→ events: EventCoder" in shown
     assert "→ DocumentCoder" in shown

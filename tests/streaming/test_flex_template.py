@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -136,13 +137,18 @@ def test_the_launchers_program_is_the_jobs_command_line(context: Path) -> None:
 
 def test_the_job_can_be_imported_from_what_is_copied(context: Path) -> None:
     """Not from anything else of the project, which is not in the image."""
-    program = "import sys, pipeline.main; print(sorted({n.partition('.')[0] for n in sys.modules}))"
+    program = (
+        "import json, sys, pipeline.main; "
+        "print(json.dumps({name: getattr(each, '__file__', None) for name, each in sys.modules.items()}))"
+    )
     imported = subprocess.run(
         [sys.executable, "-c", program], cwd=context, check=True, capture_output=True, text=True
     )
-    packages = set(re.findall(r"'([^']*)'", imported.stdout))
-    assert {"pipeline", "evermail"} <= packages
-    assert not packages & {"demo", "functions", "templates", "typer", "flask"}
+    files = json.loads(imported.stdout)
+    ours = {name: file for name, file in files.items() if name.partition(".")[0] in ("evermail", "pipeline")}
+    assert {"evermail.events", "pipeline.job"} <= ours.keys()
+    assert all(Path(file).is_relative_to(context) for file in ours.values())
+    assert not files.keys() & {"demo", "functions", "templates", "typer", "flask"}
 
 
 def test_a_launch_ends_when_the_job_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
