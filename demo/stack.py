@@ -19,8 +19,9 @@ from demo.backends import PROJECT, Backend, BackendName
 from demo.catalog import front_page
 from demo.processes import HOST, Child, free_port, port_is_free
 from evermail.documents import Document, Product
+from evermail.pseudonyms import Pseudonymizer
 from evermail.stores import Outcome, Store, open_store
-from evermail.tokens import Pseudonymizer, Recipient, TokenSigner
+from evermail.tokens import Recipient, TokenSigner
 
 EVENTS = f"projects/{PROJECT}/topics/events"
 DEAD_LETTERS = f"projects/{PROJECT}/topics/dead-letters"

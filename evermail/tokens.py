@@ -17,7 +17,6 @@ from itsdangerous import BadData, BadSignature, URLSafeTimedSerializer
 from itsdangerous.timed import TimestampSigner
 
 from evermail import clock
-from evermail.pseudonyms import Pseudonymizer as Pseudonymizer
 
 DEFAULT_MAX_AGE_US = 30 * clock.DAY
 """Gmail treats the AMP part of an email as usable for 30 days after receipt."""

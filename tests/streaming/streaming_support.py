@@ -28,8 +28,8 @@ from evermail import clock
 from evermail.clock import SECOND
 from evermail.documents import Document, Key
 from evermail.events import Accepted, Event, EventName, Item
+from evermail.pseudonyms import Pseudonymizer
 from evermail.stores import Outcome, WriteResult
-from evermail.tokens import Pseudonymizer
 from pipeline import names
 from pipeline.backoff import Backoff
 from pipeline.config import JobConfig
