@@ -39,8 +39,8 @@ def assemble(arguments: Sequence[str]) -> beam.Pipeline:
     source = ReadFromPubSub(
         subscription=ours.events_subscription,
         with_attributes=True,
-        # Dataflow drops redelivered copies at the read by this attribute (`evermail.events.digest`), or by the
-        # message's own id where it is missing; the local runner cannot.
+        # Dataflow drops redelivered copies at the read by this attribute (see `evermail.events.digest`), or
+        # by Pub/Sub's own id of a message without it; the local runner cannot.
         id_label="event_digest" if on_dataflow else None,
     )
     sinks = Sinks(dead_letters=WriteToPubSub(topic=ours.dead_letter_topic, with_attributes=True))
