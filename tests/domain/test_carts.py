@@ -200,7 +200,7 @@ class TestWhoseVisit:
 
 @st.composite
 def events_of_a_visit(draw: st.DrawFn) -> Event:
-    names = st.sampled_from([ADD, ADD, ADD, REMOVE, BUY, VIEW, "identify"])
+    names = st.sampled_from([*[ADD] * 9, *[REMOVE] * 3, *[BUY] * 3, VIEW, "identify", "erase_user"])
     items = st.lists(
         st.builds(
             Item, st.sampled_from("ABCD"), st.integers(1, 3), st.none() | st.sampled_from([0.1, 5.0, 1e12])

@@ -155,10 +155,10 @@ def _with_time_of_arrival(event: Accepted) -> TimestampedValue:
 
 
 class TestOnce:
-    def test_a_late_addition_does_not_announce_a_cart_again(self, watch: Watch) -> None:
-        told = (
-            stream().arrives(add("A", at=0)).watermark(GAP).arrives(add("B", at=1)).arrives(add("C", at=-5))
-        )
+    @pytest.mark.parametrize("watermark", [GAP, 2 * GAP], ids=["visit goes on", "visit is over"])
+    def test_a_late_addition_does_not_announce_a_cart_again(self, watch: Watch, watermark: float) -> None:
+        told = stream().arrives(add("A", at=0)).watermark(watermark)
+        told.arrives(add("B", at=1)).arrives(add("C", at=-5))
         (message,) = watch(told.watermark(FAR))
         assert quantities(message) == {"A": 1}
 
@@ -188,8 +188,12 @@ class TestOnce:
         told = stream().watermark(1800).arrives(add("A", at=1))
         assert len(watch(told.watermark(FAR))) == 1
 
+    def test_a_late_addition_to_what_was_bought_since_is_no_cart(self, watch: Watch) -> None:
+        told = stream().arrives(bought("A", at=2)).watermark(2 * GAP).arrives(add("A", at=1))
+        assert watch(told.watermark(FAR)) == []
+
     def test_a_purchase_that_comes_late_announces_nothing(self, watch: Watch) -> None:
-        told = stream().arrives(add("A B", at=0)).watermark(GAP).arrives(bought("A B", at=1))
+        told = stream().arrives(add("A B", at=0)).watermark(2 * GAP).arrives(bought("A B", at=1))
         assert len(watch(told.watermark(FAR))) == 1
 
     def test_whatever_the_shoppers_may_accept_is_taken_in(self, watch: Watch) -> None:
@@ -211,6 +215,15 @@ class TestOnce:
         ended = [ended_visit(n * GAP, n * GAP + 1) for n in range(MAX_ANNOUNCED + 1)]
         assert announced(stream().arrives(*ended).arrives(*ended[1:])) == MAX_ANNOUNCED + 1
         assert announced(stream().arrives(*ended).arrives(ended[0])) == MAX_ANNOUNCED + 2
+
+    def test_a_visit_that_grows_and_grows_is_still_one(self) -> None:
+        other = ended_visit(-GAP, -1)
+        grown = [ended_visit(0, GAP + n) for n in range(MAX_ANNOUNCED + 1)]
+        assert announced(stream().arrives(other).arrives(*grown).arrives(other)) == 2
+
+    def test_what_overlaps_only_a_part_is_the_same_with_all_of_it(self) -> None:
+        told = stream().arrives(ended_visit(0, GAP)).arrives(ended_visit(GAP / 2, 2 * GAP))
+        assert announced(told.arrives(ended_visit(0, GAP / 4)).arrives(ended_visit(1.8 * GAP, 3 * GAP))) == 1
 
 
 def ended_visit(begin: float, end: float) -> tuple[str, tuple[int, int, carts.Visit]]:
@@ -328,16 +341,21 @@ class TestCounters:
         assert self.counted(stream().arrives(add("A"), add("B", shopper="ben")).watermark(FAR)) == (2, 0)
 
     def test_a_cart_that_had_been_bought_counts_once(self) -> None:
-        told = stream().arrives(add("A B", at=0)).watermark(GAP).arrives(bought("A", at=1))
-        told.arrives(bought("B", at=2)).arrives(bought("B", at=3), accepted("A", at=4))
+        told = stream().arrives(add("A B", at=0)).watermark(2 * GAP).arrives(bought("A", at=1))
+        told.arrives(bought("B", at=2)).arrives(bought("B", at=3)).arrives(accepted("A", at=4))
         assert self.counted(told.watermark(FAR)) == (1, 1)
+
+    def test_what_a_browser_hears_of_a_purchase_does_not_count_again(self) -> None:
+        told = stream().arrives(add("A B", at=0)).watermark(2 * GAP)
+        told.arrives(bought("A", at=1, client_id="browser"))
+        assert self.counted(told.watermark(FAR)) == (1, 0)
 
     def test_what_is_bought_in_a_later_visit_is_no_mistake(self) -> None:
         told = stream().arrives(add("A", at=0)).watermark(GAP).arrives(bought("A", at=GAP + 1))
         assert self.counted(told.watermark(FAR)) == (1, 0)
 
     def test_nor_is_what_is_removed_late(self) -> None:
-        told = stream().arrives(add("A", at=0)).watermark(GAP)
+        told = stream().arrives(add("A", at=0)).watermark(2 * GAP)
         told.arrives(accepted("A", at=1, name="remove_from_cart"))
         assert self.counted(told.watermark(FAR)) == (1, 0)
 

@@ -10,7 +10,8 @@ from typing import Any
 import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.transforms.window import FixedWindows, GlobalWindows
+from apache_beam.transforms.window import FixedWindows, GlobalWindow
+from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 from streaming_support import (
     NOW,
@@ -39,6 +40,9 @@ from pipeline.enrich import Enrich, JoinFn
 from pipeline.trending import CountTrending
 
 WAIT_S = 60.0
+PLACE = (Timestamp(micros=NOW), GlobalWindow())
+"""Time and window of elements that are processed by hand."""
+
 FOREVER = 10**6 * DAY
 
 
@@ -214,6 +218,13 @@ class TestLooks:
         assert [len(ids) for ids in catalog.asked] == [MAX_IDS, MAX_IDS, each]
         assert len(out.events) == len(told)
 
+    def test_no_more_events_wait_than_one_look_serves(self, catalog: Catalog, settings: JobConfig) -> None:
+        fn = JoinFn(settings)
+        fn.setup()
+        fn.start_bundle()
+        given = [len(list(fn.process(accepted(f"I{n}"), *PLACE))) for n in range(MAX_IDS + 1)]
+        assert given == [0] * (MAX_IDS - 1) + [MAX_IDS, 0]
+
     def test_a_store_that_is_down_is_asked_again(self, catalog: Catalog) -> None:
         catalog.knows(product("A"))
         catalog.failures = {1, 2}
@@ -244,8 +255,7 @@ def bundle(settings: JobConfig, *told: Accepted) -> list[Accepted]:
     fn = JoinFn(settings)
     fn.setup()
     fn.start_bundle()
-    place = GlobalWindows.windowed_value(None, 0)
-    out = [one for each in told for one in fn.process(each, place.timestamp, place.windows[0])]
+    out = [one for each in told for one in fn.process(each, *PLACE)]
     return out + [windowed.value for windowed in fn.finish_bundle() if isinstance(windowed, WindowedValue)]
 
 
