@@ -21,7 +21,7 @@ _KEYS = (
     "|env:[A-Za-z_][A-Za-z0-9_]*|file:/.+"
 )
 _TABLE = r"bigquery:([a-z][-a-z0-9.]*:)?[a-z][-a-z0-9]{4,28}[a-z0-9]\.[A-Za-z0-9_]+\.[-A-Za-z0-9_]+"
-_FOLDER = r"gs://[a-z0-9][-_.a-z0-9]*[-_.a-z0-9][a-z0-9](/.*)?"
+_FOLDER = r"gs://[a-z0-9][-_.a-z0-9]{1,220}[a-z0-9](/.*)?"
 
 _PATTERNS = {
     "store": options.FIRESTORE.pattern,
