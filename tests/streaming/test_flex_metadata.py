@@ -16,6 +16,7 @@ from google.cloud.dataflow_v1beta3 import TemplateMetadata
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evermail.archive.location import Table, location
 from pipeline import main
 from pipeline.dataflow import metadata
 from pipeline.options import EvermailOptions, OptionError
@@ -228,6 +229,20 @@ def test_seconds_that_are_none_are_refused_by_both(value: str) -> None:
 def test_keys_that_are_no_reference_are_refused_by_both(value: str) -> None:
     assert not template_takes("pseudonym_keys", value)
     assert not job_takes("pseudonym_keys", value)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.from_regex(pattern("archive"), fullmatch=True))
+def test_an_archive_of_the_template_is_one_that_all_workers_reach(url: str) -> None:
+    place = location(url)
+    assert isinstance(place, Table) or not place.is_local
+
+
+@pytest.mark.parametrize(
+    "url", ["", "archive", "/archive", "gs://", "bigquery:events", "bigquery:shop-1.events"]
+)
+def test_what_is_no_archive_for_workers_is_refused(url: str) -> None:
+    assert not template_takes("archive", url)
 
 
 @pytest.mark.parametrize(
