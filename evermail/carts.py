@@ -115,11 +115,11 @@ def together(parts: Iterable[Visit]) -> Visit:
         withheld = withheld or part.withheld
         identified = max(identified, part.identified)
         changes += part.changes
+        if len(changes) > 2 * MAX_CHANGES:
+            changes = _newest(changes)
     if withheld:
         return Visit(last_at, withheld=True)
-    if len(changes) > MAX_CHANGES:
-        changes = sorted(changes, key=_order)[-MAX_CHANGES:]
-    return Visit(last_at, changes=tuple(changes), identified=identified)
+    return Visit(last_at, changes=tuple(_newest(changes)), identified=identified)
 
 
 def left_cart(shopper: str, whole: Visit) -> CartLeft | None:
@@ -215,6 +215,10 @@ def _withholds(event: Event) -> bool:
     if event.event_name is EventName.ERASE_USER:
         return True
     return event.consent is not None and not event.consent.personalization
+
+
+def _newest(changes: list[Change]) -> list[Change]:
+    return changes if len(changes) <= MAX_CHANGES else sorted(changes, key=_order)[-MAX_CHANGES:]
 
 
 def _order(change: Change) -> tuple[object, ...]:

@@ -25,7 +25,6 @@ from evermail import carts
 from evermail.carts import CartLeft, Visit
 from evermail.events import Accepted
 from pipeline import names
-from pipeline.coders import VisitCoder
 from pipeline.config import JobConfig
 from pipeline.lateness import allowed_lateness
 
@@ -66,7 +65,9 @@ class WatchCarts(beam.PTransform):  # type: ignore[misc]
                 accumulation_mode=trigger.AccumulationMode.ACCUMULATING,
                 allowed_lateness=allowed_lateness(config),
             )
-            | "AddUp" >> beam.CombinePerKey(AddVisits())
+            # Not a CombinePerKey: each part has a window of its own until the windows merge, so there is
+            # nothing to combine before the shuffle, and trying to doubles what a part costs.
+            | "Gather" >> beam.GroupByKey()
             | "End" >> beam.ParDo(EndFn()).with_output_types(tuple[str, tuple[int, int, Visit]])
             | "AllTime" >> beam.WindowInto(GlobalWindows())
             | "Announce" >> beam.ParDo(AnnounceFn(config)).with_output_types(CartLeft)
@@ -87,32 +88,14 @@ def _timed_visits(accepted: Accepted) -> Iterator[TimestampedValue]:
         yield TimestampedValue((shopper, part), Timestamp(micros=time_us))
 
 
-class AddVisits(beam.CombineFn):  # type: ignore[misc]
-    """Parts of a visit -> the visit."""
-
-    def create_accumulator(self) -> Visit:
-        return Visit()
-
-    def add_input(self, total: Visit, part: Visit) -> Visit:
-        return carts.together((total, part))
-
-    def merge_accumulators(self, several: Iterable[Visit]) -> Visit:
-        return carts.together(several)
-
-    def extract_output(self, total: Visit) -> Visit:
-        return total
-
-    def get_accumulator_coder(self) -> VisitCoder:
-        return VisitCoder()
-
-
 class EndFn(beam.DoFn):  # type: ignore[misc]
-    """Visits that changed a cart, with their windows, to the shopper that each is announced for."""
+    """All parts of a visit -> the visit, with its window, to the shopper it is announced for; only if it
+    changed a cart."""
 
     def process(
-        self, visited: tuple[str, Visit], within: window.IntervalWindow = beam.DoFn.WindowParam
+        self, parts: tuple[str, Iterable[Visit]], within: window.IntervalWindow = beam.DoFn.WindowParam
     ) -> Iterator[tuple[str, _Ended]]:
-        shopper, visit = visited
+        shopper, visit = parts[0], carts.together(parts[1])
         if visit.changes:
             yield visit.user or shopper, (within.start.micros, within.end.micros, visit)
 
