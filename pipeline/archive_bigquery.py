@@ -86,7 +86,8 @@ class WriteRowsFn(beam.DoFn):  # type: ignore[misc]
                 wrong = {error.index: error.message for error in response.row_errors}
                 for index, message in wrong.items():
                     row = rows[index].row
-                    yield self._refuse(bytes(row.event), Code.STORE_REFUSED, f"row {row.row_id}: {message}")
+                    told = f"row {row.row_id} of an event that has counted: {message}"
+                    yield self._refuse(bytes(row.event), Code.STORE_REFUSED, told)
                 rows = [row for index, row in enumerate(rows) if index not in wrong]
                 if not rows:
                     return

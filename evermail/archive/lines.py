@@ -10,8 +10,8 @@ from typing import IO, NamedTuple
 from evermail.archive.record import Row, Unreadable, from_line
 from evermail.events import Code
 
-MAX_LINE_BYTES = 1024 * 1024
-"""An event is 64 KB at most; a longer line than this was never one of ours."""
+MAX_LINE_BYTES = 2 * 1024 * 1024
+"""An event is 1 MB at most, as `evermail.decoding` takes them in; a longer line than this was never ours."""
 
 KEPT_OF_OVERSIZE_BYTES = 1024
 """How much of such a line is shown."""

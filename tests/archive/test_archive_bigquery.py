@@ -148,7 +148,7 @@ class TestRowsThatATableWillNotTake:
         assert (one.stage, one.code, one.message) == (
             "archive",
             Code.STORE_REFUSED,
-            f"row {rows[1].row_id}: bad timestamp",
+            f"row {rows[1].row_id} of an event that has counted: bad timestamp",
         )
         assert (one.data, one.pipeline_version, one.first_seen) == (bytes(rows[1].event), "test", NOW)
         assert three.message.endswith("too old")

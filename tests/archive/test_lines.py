@@ -10,8 +10,9 @@ from archive_support import row
 
 from evermail.archive import lines
 from evermail.archive.lines import MAX_LINE_BYTES, Line, read_lines
-from evermail.archive.record import to_line
-from evermail.events import Code
+from evermail.archive.record import Verdict, row_of, to_line
+from evermail.decoding import MAX_PSEUDONYMIZED_BYTES
+from evermail.events import Code, Event, EventName, to_json
 
 ROWS = [row(f"e{n}", user="u") for n in range(3)]
 TEXT = b"".join(to_line(row) for row in ROWS)
@@ -73,6 +74,13 @@ def test_a_line_is_never_read_whole_that_is_too_long() -> None:
     stream = Endless()
     assert len(list(read_lines(stream, "a.ndjson"))) == 1  # type: ignore[arg-type]
     assert 0 < stream.longest <= MAX_LINE_BYTES + 1
+
+
+def test_the_largest_event_is_not_too_long() -> None:
+    large = Event("e" * 128, EventName.SEARCH, 10**15, "c" * 256, "u" * 256, extra={"note": "x" * 1_040_000})
+    assert MAX_PSEUDONYMIZED_BYTES * 0.99 < len(to_json(large)) <= MAX_PSEUDONYMIZED_BYTES
+    made = row_of(large, shopper="u" * 256, verdict=Verdict.ACCEPTED, version="test")
+    assert [line.row for line in read(to_line(made))] == [made]
 
 
 class TestDamage:
