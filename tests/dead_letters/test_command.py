@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from google.api_core.exceptions import PermissionDenied
+from google.api_core.exceptions import InvalidArgument, PermissionDenied
 from google.pubsub_v1 import PublisherClient
 from letters_pubsub import PubSub
 from letters_support import BAD, KEYS, NOW, in_the_clear, sealed
@@ -237,6 +237,22 @@ class TestReplay:
             "1 not confirmed, and therefore kept: projects/p/topics/events: PermissionDenied" in result.stderr
         )
         assert re.search(r"late +0 +1 *\n", result.stdout)
+        assert [message.data for message in pubsub.there()] == [to_json(LATE)]
+
+    def test_of_several_only_those_are_done_with_that_were_confirmed(
+        self, pubsub: PubSub, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real = PublisherClient.publish
+
+        def publish(self: Any, *, messages: Any, **more: Any) -> Any:
+            if any(message.data == LATE.data for message in messages):
+                raise InvalidArgument("a spoiled one")
+            return real(self, messages=messages, **more)
+
+        pubsub.put(UNKNOWN, LATE)
+        monkeypatch.setattr(PublisherClient, "publish", publish)
+        assert self.replay(pubsub, *OPEN).exit_code == 1
+        assert [message.data for message in pubsub.published()] == [BAD]
         assert [message.data for message in pubsub.there()] == [to_json(LATE)]
 
     def test_a_file_keeps_its_letters(self, pubsub: PubSub, file: str) -> None:

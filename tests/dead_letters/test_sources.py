@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from google.api_core.exceptions import DeadlineExceeded, PermissionDenied
+from google.pubsub_v1 import SubscriberClient
 from letters_pubsub import PubSub
 from letters_support import in_the_clear, sealed
 
@@ -87,6 +88,22 @@ class TestSubscription:
             assert [one.letter for one in taken] == LETTERS
             source.acknowledge([one.handle for one in taken])
         assert pubsub.there() == []
+
+    def test_what_was_acknowledged_is_not_asked_for_again(
+        self, pubsub: PubSub, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        deadlines: list[tuple[int, int]] = []
+        real = SubscriberClient.modify_ack_deadline
+
+        def modify(self: Any, *, ack_ids: Any, ack_deadline_seconds: int, **more: Any) -> None:
+            deadlines.append((len(ack_ids), ack_deadline_seconds))
+            real(self, ack_ids=ack_ids, ack_deadline_seconds=ack_deadline_seconds, **more)
+
+        monkeypatch.setattr(SubscriberClient, "modify_ack_deadline", modify)
+        with self.source(pubsub) as source:
+            first, *_ = list(source.letters())
+            source.acknowledge([first.handle])
+        assert deadlines == [(3, LEASE_S), (2, 0)]
 
     def test_a_lost_connection_at_the_end_hides_nothing(self, pubsub: PubSub) -> None:
         def fails(**_: Any) -> None:

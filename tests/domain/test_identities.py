@@ -133,6 +133,10 @@ def test_an_address_is_found_in_any_text() -> None:
     assert event.extra == {"notes": [f"<{found}>", {found: 1, "url": f"https://x.example/?m={found}&n=1"}]}
 
 
+def test_an_address_quoted_as_in_a_url_is_found_where_no_other_sign_is() -> None:
+    assert conceal(source="m=ann%40example.com").source == f"m={of('email', EMAIL)}"
+
+
 def test_escapes_hide_nothing() -> None:
     sent = json.dumps({**BASE, "a": "x"}).replace('"x"', r'"ann\u0040example.com \u0063rm-10023"').encode()
     event = pseudonymize(parse_or_refuse(sent, NOW), PSEUDONYMS, RECEIPT, sent=sent)

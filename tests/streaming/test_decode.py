@@ -132,18 +132,6 @@ class TestGoodMessages:
         assert isinstance(decoded, Event)
         assert decoded.extra == {"page": {"path": ["a", None, 2**63]}, "ab": "7"}
 
-    @settings(max_examples=100, deadline=None)
-    @given(
-        client=st.text(st.characters(categories=["L", "N", "P"]), min_size=8, max_size=40),
-        user=st.text(st.characters(categories=["L", "N", "P"]), min_size=8, max_size=40),
-    )
-    def test_no_identifier_is_left_in_what_goes_on(self, client: str, user: str) -> None:
-        decoded = decode(msgspec.json.encode(wire(client_id=client, user_id=user)))
-        assert isinstance(decoded, Event)
-        encoded = EventCoder().encode(decoded)
-        assert client.encode() not in encoded
-        assert user.encode() not in encoded
-
 
 class TestReceipts:
     def receipt(
@@ -168,7 +156,7 @@ class TestReceipts:
     def test_an_event_was_received_when_it_was_published(self, publish_time: Any) -> None:
         assert self.receipt(publish_time=publish_time) == Receipt(received_at=NOW - 7)
 
-    @pytest.mark.parametrize("publish_time", [None, Timestamp(), "yesterday", 0])
+    @pytest.mark.parametrize("publish_time", [None, Timestamp(), Timestamp(seconds=1), "yesterday", 0])
     def test_without_a_time_of_publishing_it_is_received_now(self, publish_time: Any) -> None:
         assert self.receipt(publish_time=publish_time) == Receipt(received_at=NOW)
 

@@ -89,13 +89,15 @@ def messages(draw: st.DrawFn) -> tuple[Person, bytes, dict[str, str]]:
         **draw(st.dictionaries(value | unknown, anything, max_size=3)),
     }
     data = json.dumps(fields, ensure_ascii=draw(st.booleans())).encode()
-    broken = draw(st.sampled_from(["", "", "", "escaped", "spoiled", "cut", "damaged"]))
+    broken = draw(st.sampled_from(["", "", "", "escaped", "quoted", "spoiled", "cut", "damaged"]))
     if broken == "spoiled":
         data = spoil(draw(st.sampled_from(list(SPOILERS))), fields)
     elif broken == "cut":
         data = data[: draw(st.integers(0, len(data)))]
     elif broken == "escaped":
         data = data.replace(b"@", rb"\u0040")
+    elif broken == "quoted":
+        data = data.replace(b"@hidden", b"%40hidden").replace(b"@mail", b"%40mail")
     elif broken == "damaged":
         at = draw(st.integers(0, len(data)))
         data = data[:at] + draw(st.binary(max_size=3)) + data[at:]
