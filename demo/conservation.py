@@ -59,7 +59,7 @@ _BALANCED = (
     ((names.ROWS_WAITING,), (names.ROWS_WAITED,)),
     ((names.LINES_WAITING,), (names.LINES_FOUND, names.LINES_GIVEN_UP)),
     (
-        (names.DOCUMENTS_MADE,),
+        (names.DOCUMENTS_MADE, names.ERASURES_SENT),
         (names.DOCUMENTS_WRITTEN, names.DOCUMENTS_STALE, names.DOCUMENTS_REFUSED),
     ),
 )

@@ -30,6 +30,7 @@ from apache_beam.runners.direct import executor, transform_evaluator, watermark_
 from apache_beam.runners.direct.evaluation_context import EvaluationContext
 from apache_beam.runners.direct.util import TimerFiring
 from apache_beam.transforms import DoFn, userstate
+from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.trigger import InMemoryUnmergedState
 from apache_beam.utils.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP, Timestamp
 
@@ -43,6 +44,11 @@ HALF_AN_HOUR_US = 30 * 60 * 1_000_000
 def patch() -> None:
     """Applies the changes to the installed Beam, for this process."""
     _pull_more_and_wait_less()
+    patch_all_but_the_source()
+
+
+def patch_all_but_the_source() -> None:
+    """The same for pipelines that do not read from Pub/Sub."""
     _count_every_bundle()
     _read_declarations_once()
     _copy_timers_flat()
@@ -139,13 +145,14 @@ def _look_for_timers_only_where_due() -> None:
         with self._lock:
             firings = []
             now = self._clock.time()
-            horizon_us = max(self._input_watermark.micros, Timestamp.of(now).micros)
-            for encoded_key, state in self._keyed_states.pop_due(horizon_us):
+            reached = {
+                TimeDomain.WATERMARK: self._input_watermark.micros,
+                TimeDomain.REAL_TIME: Timestamp.of(now).micros,
+            }
+            for encoded_key, state in self._keyed_states.pop_due(reached):
                 expired, _ = state.get_timers(watermark=self._input_watermark, processing_time=now)
                 for window, (name, domain, timestamp, tag) in expired:
                     firings.append(TimerFiring(encoded_key, window, name, domain, timestamp, tag))
-                if not expired:  # due by one of the two clocks, but set on the other
-                    self._keyed_states.watch(encoded_key, state)
             self._fired_timers.update(firings)
             return firings, bool(self._keyed_states.armed)
 
@@ -159,48 +166,56 @@ def _look_for_timers_only_where_due() -> None:
 class _KeyedStates(dict[Any, Any]):
     """The states of a step's keys, and which have a timer set. A bundle's states are put back whole.
 
-    Timers that are due within the next half hour wait in a heap; from time to time it is made anew
-    from all that are set.
+    Timers that are due within the next half hour wait in a heap for each of the two clocks; from time to time
+    it is made anew from all that are set.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.armed: dict[Any, Any] = {}
-        self._due: list[tuple[int, int, Any]] = []
-        self._complete_until_us = MIN_TIMESTAMP.micros
+        self._due: dict[str, list[tuple[int, int, Any]]] = {domain: [] for domain in _DOMAINS}
+        self._complete_until_us = dict.fromkeys(_DOMAINS, MIN_TIMESTAMP.micros)
         self._numbers = itertools.count()
 
     def __setitem__(self, key: Any, state: Any) -> None:
         super().__setitem__(key, state)
         if state.timers:
             self.armed[key] = state
-            self.watch(key, state)
+            for domain in _DOMAINS:
+                self._watch(domain, key, state)
         else:
             self.armed.pop(key, None)
 
-    def watch(self, key: Any, state: Any) -> None:
-        """Has `pop_due` give this state when its earliest timer may be due."""
-        earliest_us = _earliest_timer_us(state)
-        if earliest_us <= self._complete_until_us:
-            heappush(self._due, (earliest_us, next(self._numbers), key))
-
-    def pop_due(self, horizon_us: int) -> list[tuple[Any, Any]]:
-        """Keys and states with a timer up to the horizon, each once until it is put back or watched again."""
-        if horizon_us > self._complete_until_us:
-            self._complete_until_us = horizon_us + HALF_AN_HOUR_US
-            self._due = []
-            for key, state in self.armed.items():
-                self.watch(key, state)
+    def pop_due(self, reached_us: dict[str, int]) -> list[tuple[Any, Any]]:
+        """Keys and states with a timer that its clock has reached, each once until it is put back."""
         found: dict[Any, Any] = {}
-        while self._due and self._due[0][0] <= horizon_us:
-            _, _, key = heappop(self._due)
-            state = self.armed.get(key)
-            if state is not None and _earliest_timer_us(state) <= horizon_us:
-                found[key] = state
+        for domain, horizon_us in reached_us.items():
+            if horizon_us > self._complete_until_us[domain]:
+                self._complete_until_us[domain] = horizon_us + HALF_AN_HOUR_US
+                self._due[domain] = []
+                for key, state in self.armed.items():
+                    self._watch(domain, key, state)
+            due = self._due[domain]
+            while due and due[0][0] <= horizon_us:
+                _, _, key = heappop(due)
+                state = self.armed.get(key)
+                if state is not None and _earliest_timer_us(state, domain) <= horizon_us:
+                    found[key] = state
         return list(found.items())
 
+    def _watch(self, domain: str, key: Any, state: Any) -> None:
+        earliest_us = _earliest_timer_us(state, domain)
+        if earliest_us <= self._complete_until_us[domain]:
+            heappush(self._due[domain], (earliest_us, next(self._numbers), key))
 
-def _earliest_timer_us(state: Any) -> int:
-    times = (timestamp.micros for timers in state.timers.values() for timestamp in timers.values())
-    earliest: int = min(times, default=MAX_TIMESTAMP.micros)
+
+_DOMAINS = (TimeDomain.WATERMARK, TimeDomain.REAL_TIME)
+
+
+def _earliest_timer_us(state: Any, domain: str) -> int:
+    earliest = MAX_TIMESTAMP.micros
+    for timers in state.timers.values():
+        for (_, timers_domain, _), timestamp in timers.items():
+            if timers_domain == domain:
+                earliest = min(earliest, timestamp.micros)
     return earliest

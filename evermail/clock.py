@@ -40,3 +40,11 @@ def to_datetime(time_us: int) -> datetime:
 def to_rfc3339(time_us: int) -> str:
     """RFC 3339 in UTC with microseconds, such as `2026-11-24T03:00:00.123000Z`."""
     return to_datetime(time_us).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def from_rfc3339(text: str) -> int:
+    """Microseconds since the epoch of an RFC 3339 time. Raises `ValueError` without a date, time and zone."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without its zone is none")
+    return from_datetime(moment)

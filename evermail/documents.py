@@ -43,7 +43,7 @@ class Document(msgspec.Struct, kw_only=True, omit_defaults=True):
         return Key(self.COLLECTION, self.id)
 
 
-class Seen(msgspec.Struct, array_like=True, frozen=True):
+class Seen(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One touch of an item by a shopper. `event` is the event's name."""
 
     item_id: str
@@ -86,7 +86,7 @@ class Profile(Document):
         return cls(id=id, version=version, updated_at=now_us, expire_at=now_us, as_of=0, events=0)
 
 
-class Neighbor(msgspec.Struct, array_like=True, frozen=True):
+class Neighbor(msgspec.Struct, array_like=True, frozen=True, gc=False):
     item_id: str
     weight: float
 

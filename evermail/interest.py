@@ -124,6 +124,17 @@ class Changes:
         for index, touch in enumerate(touches):
             self._pair(touch, _look_back(touches, index, touch.item_id), -1)
 
+    def narrow(self, touches: Sequence[Touch], kept: Sequence[Touch]) -> None:
+        """Takes out what some touches of a history were paired with the ones that leave it. Pairs among those
+        that leave stay: they tell what goes together, and of nobody."""
+        place = {touch: index for index, touch in enumerate(touches)}
+        for index, touch in enumerate(kept):
+            old = _look_back(touches, place[touch], touch.item_id)
+            new = _look_back(kept, index, touch.item_id)
+            if old != new:
+                self._pair(touch, old, -1)
+                self._pair(touch, new, 1)
+
     def records(self) -> list[tuple[str, RowUpdate]]:
         """At most one record for each row and event time."""
         touched = self._touched

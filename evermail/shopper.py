@@ -117,40 +117,40 @@ class ShopperState(msgspec.Struct, array_like=True):
         if second <= self.erased_second:
             return Verdict.ERASED, []
         name = event.event_name
+        updates: Updates = []
         if name is EventName.UPDATE_CONSENT:
             # However late it comes, and even if this should be a copy: what a shopper says holds.
-            self.hear(event, marks.id_hash, now_us)
+            updates = self.hear(event, marks.id_hash, now_us) or []
         if event.event_time < oldest_us and name not in _NEVER_LATE:
             return Verdict.LATE, []
         if standing is Standing.FORGOTTEN and name is not EventName.ERASE_USER:
-            return Verdict.FORGOTTEN, []
+            return Verdict.FORGOTTEN, updates
         if name is EventName.ERASE_USER:
-            self.erase(second)
+            updates = self.erase(second)
             self.ids.remember(marks, second, counted=False)
             self.dropped += 1  # it counts, and is in no profile
-            return Verdict.ACCEPTED, []
+            return Verdict.ACCEPTED, updates
         if not self.may_use(event):
             self.ids.remember(marks, second, counted=False)
-            return Verdict.AGGREGATED, []
+            return Verdict.AGGREGATED, updates
         self.ids.remember(marks, second, counted=True)
         self.events += 1
         self.as_of = max(self.as_of, time_us)
-        updates: Updates = []
         if name in TOUCHES and event.items:
             updates = self._touch(event, time_us, marks.id_hash)
         if name in CHANGE_HOLDINGS:
             self.holdings.apply(event, time_us, marks.id_hash)
         return Verdict.ACCEPTED, updates
 
-    def hear(self, event: Event, id_hash: int, now_us: int) -> bool:
-        """Takes in what an `update_consent` says, received at `now_us`. Returns whether that was news."""
+    def hear(self, event: Event, id_hash: int, now_us: int) -> Updates | None:
+        """Takes in what an `update_consent` says, received at `now_us`. Returns the changes to rows that this
+        makes, None if it was no news."""
         if event.consent is None:
-            return False
+            return None
         second = min(event.event_time, now_us) // clock.SECOND
-        news = consent.say(self.statements, Statement(second, id_hash, event.consent.personalization))
-        if news:
-            self._keep_what_is_allowed()
-        return news
+        if not consent.say(self.statements, Statement(second, id_hash, event.consent.personalization)):
+            return None
+        return self._keep_what_is_allowed()
 
     def may_use(self, event: Event) -> bool:
         """Whether an event may be used for personalisation.
@@ -183,20 +183,22 @@ class ShopperState(msgspec.Struct, array_like=True):
         self.links = sorted([*self.links, link])
         if len(self.links) > MAX_LINKS:
             del self.links[1]  # the first one says whose everything before it is
-        self.as_of = max(self.as_of, link.event_time)
         return True
 
-    def erase(self, second: int) -> None:
-        """Nothing up to this second stays, and nothing of it may come back."""
+    def erase(self, second: int) -> Updates:
+        """Nothing up to this second stays, and nothing of it may come back.
+
+        Returns changes to rows: what came after may have arrived before, and been paired with what goes.
+        """
         if second <= self.erased_second:
-            return
+            return []
         self.erased_second = second
         uncounted = self.events - self.ids.counted_after(-1)  # their ids have been let go
         kept = self.ids.counted_after(second) + (uncounted if self.ids.horizon[0] > second else 0)
         self.ids.forget_until(second)
         self.statements = [statement for statement in self.statements if statement.second > second]
         self.links = [link for link in self.links if link.event_time // clock.SECOND > second]
-        self._drop_all_but(kept, lambda time_us: time_us // clock.SECOND > second)
+        return self._drop_all_but(kept, lambda time_us: time_us // clock.SECOND > second)
 
     def hand_over(self) -> tuple[ShopperState, Updates]:
         """Gives up everything but ids and links, for the user that this client turned out to be.
@@ -208,7 +210,7 @@ class ShopperState(msgspec.Struct, array_like=True):
         changes.take_back(self.touches)
         given = self.copy()
         given.links, given.dropped, given.erased_second = [], 0, -1
-        self.events, self.statements = 0, []
+        self.events, self.as_of, self.statements = 0, 0, []
         self.touches, self.holdings, self.history_horizon = [], Holdings(), 0
         self.ids.discount(frozenset())
         return given, changes.records()
@@ -237,9 +239,8 @@ class ShopperState(msgspec.Struct, array_like=True):
         if dropped:
             moved.keep(lambda time_us: time_us >= erased)
         self.holdings.merge(moved)
-        if given.statements:
-            self._keep_what_is_allowed()
-        return changes.records()
+        updates = changes.records()
+        return updates + self._keep_what_is_allowed() if given.statements else updates
 
     def to_profile(self, shopper: str, now_us: int) -> Profile:
         """The document of this shopper, with the memory that a state can be made of again.
@@ -248,15 +249,16 @@ class ShopperState(msgspec.Struct, array_like=True):
         expired; one of a client who is known as a user says only where to look.
         """
         self.version = max(self.version + 1, now_us)
+        as_of = max([self.as_of, *(link.event_time for link in self.links)])
         if not (self.events or self.statements or self.links):
             return Profile.erased(shopper, self.version, now_us)
         return Profile(
             id=shopper,
             version=self.version,
             updated_at=now_us,
-            expire_at=(self.as_of or now_us) + PROFILE_RETENTION_US,
+            expire_at=(as_of or now_us) + PROFILE_RETENTION_US,
             memory=self.to_bytes(),
-            as_of=self.as_of,
+            as_of=as_of,
             events=self.events,
             history=[
                 Seen(touch.item_id, touch.event_time, touch.event)
@@ -324,25 +326,30 @@ class ShopperState(msgspec.Struct, array_like=True):
             self.history_horizon = self.touches[excess - 1].event_time
             del self.touches[:excess]
 
-    def _keep_what_is_allowed(self) -> None:
+    def _keep_what_is_allowed(self) -> Updates:
         """Lets go of what there is no consent for, or none any more. Aggregates keep what they were told."""
         statements = self.statements
         if all(statement.allowed for statement in statements):
-            return
+            return []
         uncounted = self.events - self.ids.counted_after(-1)  # their ids have been let go
         allowed = frozenset(s for s in self.ids.seconds() if consent.allows(statements, s))
         kept = self.ids.discount(allowed)
         if consent.allows(statements, self.ids.horizon[0]):
             kept += uncounted
-        self._drop_all_but(kept, lambda time_us: consent.allows(statements, time_us // clock.SECOND))
+        return self._drop_all_but(kept, lambda time_us: consent.allows(statements, time_us // clock.SECOND))
 
-    def _drop_all_but(self, kept_events: int, allowed: Callable[[int], bool]) -> None:
+    def _drop_all_but(self, kept_events: int, allowed: Callable[[int], bool]) -> Updates:
         self.dropped += self.events - kept_events
         self.events = kept_events
-        self.touches = [touch for touch in self.touches if allowed(touch.event_time)]
+        kept = [touch for touch in self.touches if allowed(touch.event_time)]
+        changes = Changes()
+        if len(kept) < len(self.touches):
+            changes.narrow(self.touches, kept)
+            self.touches = kept
         self.holdings.keep(allowed)
         if not self.events:
             self.as_of = 0
+        return changes.records()
 
 
 _NEVER_LATE = frozenset({EventName.ERASE_USER, EventName.UPDATE_CONSENT})

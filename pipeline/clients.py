@@ -39,7 +39,7 @@ class Clients(Keeper):
             self._erase(client, state, event)
         elif name is EventName.UPDATE_CONSENT:
             self._hear(state, event, marks.id_hash)
-        elif link is not None and event.event_time > state.as_of + _REFRESH_US:
+        elif link is not None and event.event_time > max(state.as_of, link.event_time) + _REFRESH_US:
             state.as_of = event.event_time
             self.note(flush=True)
         if link is not None and not user:
@@ -67,7 +67,7 @@ class Clients(Keeper):
     def _erase(self, client: str, state: ShopperState, event: Event) -> None:
         """The browser's own memory goes, and who it belongs to; the user's goes at the next stage."""
         dropped = state.dropped
-        state.erase(min(event.event_time, self.received_us(event)) // clock.SECOND)
+        self.update_rows(state.erase(min(event.event_time, self.received_us(event)) // clock.SECOND))
         self.tally[names.DROPPED] += state.dropped - dropped
         self.note(flush=True)
         self.erase_documents(client, event)
@@ -75,7 +75,9 @@ class Clients(Keeper):
     def _hear(self, state: ShopperState, event: Event, id_hash: int) -> None:
         """What somebody says as a user holds for what the browser still has of its own."""
         dropped = state.dropped
-        if state.hear(event, id_hash, self.received_us(event)):
+        updates = state.hear(event, id_hash, self.received_us(event))
+        if updates is not None:
+            self.update_rows(updates)
             self.note(flush=True)
         self.tally[names.DROPPED] += state.dropped - dropped
 

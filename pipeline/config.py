@@ -21,8 +21,8 @@ class JobConfig:
     store_url: str
     pseudonym_keys: KeySource = field(default_factory=EnvKeys)
     allowed_lateness_us: int = clock.DAY
-    profile_flush_us: int = clock.SECOND // 2
-    neighbors_flush_us: int = 10 * clock.SECOND
+    profile_flush_us: int = 900_000
+    neighbors_flush_us: int = 5 * clock.MINUTE
     neighbors_settle_us: int = 10 * clock.MINUTE
     trending_window_us: int = clock.MINUTE
     interest_half_life_us: int = HALF_LIFE_US

@@ -9,8 +9,6 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 from apache_beam.io.gcp.pubsub import PubsubMessage
 from apache_beam.metrics import Metrics
-from apache_beam.transforms.window import TimestampedValue
-from apache_beam.utils.timestamp import Timestamp
 
 from evermail import clock
 from evermail.decoding import Decoder
@@ -27,10 +25,11 @@ class Decoded(NamedTuple):
 
 
 class Decode(beam.PTransform):  # type: ignore[misc]
-    """PubsubMessage -> Event with its own event time and pseudonyms for identifiers, or Rejected.
+    """PubsubMessage -> Event with pseudonyms for identifiers, or Rejected.
 
-    The event's time comes from its payload. Had the read taken it from an attribute, one bad
-    timestamp of a publisher would stop the job.
+    Elements keep the time of the message, when Pub/Sub took it: what windows need of the event's own time
+    they find in its payload. Had the read taken it from an attribute, one bad timestamp of a publisher would
+    stop the job; were it set here, timers of the next step would hold back the watermark by each late event.
     """
 
     def __init__(self, config: JobConfig) -> None:
@@ -62,7 +61,7 @@ class DecodeFn(beam.DoFn):  # type: ignore[misc]
             count_rejected(result)
             yield beam.pvalue.TaggedOutput(REJECTED, result)
             return
-        yield TimestampedValue(result, Timestamp(micros=result.event_time))
+        yield result
 
 
 def published_us(moment: Any) -> int:

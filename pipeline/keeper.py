@@ -100,8 +100,6 @@ class Keeper:
             self.changed = self.flush_wanted = True
             tally[names.ACCEPTED] += 1
             self.emit(ACCEPTED, Accepted(shopper, event))
-            if updates:
-                self.update_rows(updates)
             if event.event_name is EventName.ERASE_USER:
                 self.erase_documents(shopper, event)
         elif verdict is Verdict.AGGREGATED:
@@ -120,6 +118,8 @@ class Keeper:
             if event.event_name is EventName.UPDATE_CONSENT:
                 self.note(flush=True)
             self._refuse(event if state.may_use(event) else consent.for_aggregates(event), verdict)
+        if updates:
+            self.update_rows(updates)
         if state.dropped != dropped:
             tally[names.DROPPED] += state.dropped - dropped
 

@@ -11,11 +11,13 @@ from apache_beam.io.gcp.pubsub import ReadFromPubSub, WriteToPubSub
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions, WorkerOptions
 from apache_beam.runners.runner import PipelineResult
 
+from pipeline.archive import WriteArchive
 from pipeline.config import JobConfig
 from pipeline.dataflow import checks
-from pipeline.job import Sinks, build
+from pipeline.job import Sinks, build, rebuild
 from pipeline.keys import KeysUnavailable, SecretKeys
 from pipeline.options import EvermailOptions, OptionError
+from pipeline.read_archive import ReadArchive
 
 _DATAFLOW = ("dataflow", "dataflowrunner")
 """What Beam takes for Dataflow, in any case of letters."""
@@ -27,15 +29,22 @@ def assemble(arguments: Sequence[str]) -> beam.Pipeline:
     Touches no store; for Dataflow, Beam looks at the buckets. Raises `OptionError` for arguments that cannot
     be used.
     """
-    options = PipelineOptions(list(arguments), streaming=True)
+    options = PipelineOptions(list(arguments))
     ours = options.view_as(EvermailOptions)
     config = ours.job_config()
+    options.view_as(StandardOptions).streaming = not ours.rebuild_from
     on_dataflow = (options.view_as(StandardOptions).runner or "").lower() in _DATAFLOW
     if on_dataflow:
         _check_reach_of_workers(config, options)
         checks.check(options)
     else:
         _check_keys_here(config)
+    pipeline = _empty_pipeline(options)
+    dead_letters = WriteToPubSub(topic=ours.dead_letter_topic, with_attributes=True)
+    if ours.rebuild_from:
+        archive = ReadArchive(ours.rebuild_from, config, **ours.rebuild_span())
+        rebuild(pipeline, archive, Sinks(dead_letters), config)
+        return pipeline
     source = ReadFromPubSub(
         subscription=ours.events_subscription,
         with_attributes=True,
@@ -43,9 +52,9 @@ def assemble(arguments: Sequence[str]) -> beam.Pipeline:
         # by Pub/Sub's own id of a message without it; the local runner cannot.
         id_label="event_digest" if on_dataflow else None,
     )
-    sinks = Sinks(dead_letters=WriteToPubSub(topic=ours.dead_letter_topic, with_attributes=True))
-    pipeline = _empty_pipeline(options)
-    build(pipeline, source, sinks, config)
+    triggers = WriteToPubSub(topic=ours.triggers_topic, with_attributes=True) if ours.triggers_topic else None
+    archive = WriteArchive(ours.archive, config) if ours.archive else None
+    build(pipeline, source, Sinks(dead_letters, triggers, archive), config)
     return pipeline
 
 
@@ -60,6 +69,8 @@ example:
     --setup_file=./setup.py --events_subscription=projects/P/subscriptions/events \\
     --dead_letter_topic=projects/P/topics/dead-letters --store=firestore://P \\
     --pseudonym_keys=secret:projects/P/secrets/pseudonyms/versions/1
+
+  python -m pipeline.main --rebuild_from=gs://B/archive ... makes every document again, in a batch.
 
 Beam's own options, such as those of the runner, are in Beam's documentation.
 """

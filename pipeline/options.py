@@ -10,6 +10,7 @@ from typing import Any
 from apache_beam.options.pipeline_options import PipelineOptions, WorkerOptions
 
 from evermail import clock
+from evermail.archive.location import location
 from pipeline import keys
 from pipeline.config import JobConfig
 
@@ -78,13 +79,13 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
         parser.add_argument(
             "--profile_flush_s",
             type=float,
-            default=0.5,
+            default=0.9,
             help="A shopper's profile is written at most once in this time, in seconds.",
         )
         parser.add_argument(
             "--neighbors_flush_s",
             type=float,
-            default=10,
+            default=300,
             help="A row of neighbours or trending items is written at most once in this time, in seconds.",
         )
         parser.add_argument(
@@ -108,6 +109,19 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
             "--archive",
             help="Where every accepted event is kept: bigquery:PROJECT.DATASET.TABLE, or a folder (gs://... "
             "or local) for files of newline-delimited JSON. Default: events are not archived.",
+        )
+        parser.add_argument(
+            "--rebuild_from",
+            help="An archive, as in --archive, to make every document from again, in a batch that ends. Then "
+            "nothing is read from --events_subscription. Default: the streaming job.",
+        )
+        parser.add_argument(
+            "--rebuild_since",
+            help="With --rebuild_from: only events received at this time, in RFC 3339, or later.",
+        )
+        parser.add_argument(
+            "--rebuild_until",
+            help="With --rebuild_from: only events received before this time, in RFC 3339.",
         )
         parser.add_argument(
             "--catalog_ttl_s",
@@ -143,8 +157,8 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
         parser.add_argument(
             "--store_workers",
             type=int,
-            help="How many worker processes share the writes of --store_ramp_up, 1 to 9999. Dataflow runs one "
-            "for each vCPU: the most machines times the vCPUs of one. Default: --max_num_workers, or else 1.",
+            help="How many processes of workers share the writes of --store_ramp_up, 1 to 9999. Dataflow runs "
+            "one for each vCPU: the most machines times the vCPUs of one. Default: --max_num_workers, or 1.",
         )
         parser.add_argument(
             "--trending_window_s",
@@ -162,10 +176,12 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
 
     def job_config(self) -> JobConfig:
         """The settings in the job's own terms. Raises `OptionError` for what is missing or cannot be used."""
-        self._require("events_subscription", SUBSCRIPTION, "projects/PROJECT/subscriptions/NAME")
+        if not self.rebuild_from:
+            self._require("events_subscription", SUBSCRIPTION, "projects/PROJECT/subscriptions/NAME")
         self._require("dead_letter_topic", TOPIC, "projects/PROJECT/topics/NAME")
         if self.triggers_topic:
             self._require("triggers_topic", TOPIC, "projects/PROJECT/topics/NAME")
+        self._check_archives()
         return JobConfig(
             store_url=self._store_url(),
             pseudonym_keys=self._key_source(),
@@ -183,6 +199,36 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
             trending_window_us=self._window_us("trending_window_s"),
             store_retry_us=self._us("store_retry_s"),
         )
+
+    def rebuild_span(self) -> dict[str, int | None]:
+        """The times of receipt to rebuild from, as `pipeline.read_archive.ReadArchive` takes them."""
+        return {
+            "since_us": self._moment("rebuild_since"),
+            "until_us": self._moment("rebuild_until"),
+        }
+
+    def _check_archives(self) -> None:
+        for name in ("archive", "rebuild_from"):
+            url = getattr(self, name)
+            try:
+                url and location(url)
+            except ValueError as problem:
+                raise OptionError(f"--{name}: {problem}") from None
+        since_us, until_us = self.rebuild_span().values()
+        if since_us is not None and until_us is not None and since_us >= until_us:
+            raise OptionError("--rebuild_since must be before --rebuild_until")
+        if self.archive and self.rebuild_from:
+            raise OptionError("--archive: a rebuild archives nothing, what it reads is the archive")
+
+    def _moment(self, name: str) -> int | None:
+        text: str | None = getattr(self, name)
+        if not text:
+            return None
+        try:
+            return clock.from_rfc3339(text)
+        except ValueError:
+            expected = "an RFC 3339 time with a time zone, such as 2026-11-24T03:00:00Z"
+            raise OptionError(f"--{name} must be {expected}, got {text!r}") from None
 
     def _given(self, name: str, expected: str) -> str:
         value: str | None = getattr(self, name)

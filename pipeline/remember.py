@@ -13,7 +13,6 @@ import msgspec
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
-from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import Timestamp
 
 from evermail import clock
@@ -26,23 +25,23 @@ from pipeline.flush_timer import OVERDUE_US
 from pipeline.keeper import Keeper
 from pipeline.state_cache import Weighed, quick_weights
 
-_EXPIRY_SLACK_US = clock.DAY
+_SLACK_US = clock.DAY
 """The timer that forgets is moved on once in this time, not with every event."""
 
 
 class Kept(msgspec.Struct, Weighed, array_like=True):
-    """The cell of one shopper. Times are microseconds of the timers' clock; 0 where a timer is not set."""
+    """The cell of one shopper: `due_us` is when the profile is to be written, by the timers' clock, `end_us`
+    when all of it is to be forgotten, in event time. Microseconds; 0 where the timer is not set."""
 
     state: ShopperState
     due_us: int = 0
-    expiry_us: int = 0
-    draining: bool = False
+    end_us: int = 0
 
     def __sizeof__(self) -> int:
         return self.state.size
 
     def copy(self) -> Kept:
-        return Kept(self.state.copy(), self.due_us, self.expiry_us, self.draining)
+        return Kept(self.state.copy(), self.due_us, self.end_us)
 
 
 class KeptCoder(StructCoder):
@@ -53,9 +52,10 @@ class RememberFn(beam.DoFn):  # type: ignore[misc]
     """(shopper, what comes) -> profiles, and by tag what follows from it, as a `Keeper` says."""
 
     KEPT = ReadModifyWriteStateSpec("kept", KeptCoder())
-    # One timer for two purposes, as Beam makes an object for each timer with every element.
-    WAKE = TimerSpec("wake", TimeDomain.REAL_TIME)
-    DRAIN = TimerSpec("drain", TimeDomain.WATERMARK)
+    FLUSH = TimerSpec("flush", TimeDomain.REAL_TIME)
+    # A timer of processing time holds back the watermark for as long as it is set, one of event time does
+    # not: with the former set for months, no window behind this step would ever close.
+    END = TimerSpec("end", TimeDomain.WATERMARK)
 
     def __init__(self, config: JobConfig, keeper: type[Keeper]) -> None:
         self._config = config
@@ -76,8 +76,8 @@ class RememberFn(beam.DoFn):  # type: ignore[misc]
         self,
         element: tuple[str, Any],
         cell: Any = beam.DoFn.StateParam(KEPT),
-        wake: Any = beam.DoFn.TimerParam(WAKE),
-        drain: Any = beam.DoFn.TimerParam(DRAIN),
+        flush: Any = beam.DoFn.TimerParam(FLUSH),
+        end: Any = beam.DoFn.TimerParam(END),
     ) -> list[Any]:
         shopper, arrival = element
         keeper = self._keeper
@@ -88,52 +88,57 @@ class RememberFn(beam.DoFn):  # type: ignore[misc]
             keeper.recall(shopper, kept.state, arrival)
         keeper.visit(shopper, kept.state, arrival)
         if keeper.changed:
-            self._set_timers(kept, wake, drain)
+            if keeper.flush_wanted:
+                self._schedule(kept, flush)
+            self._put_off(kept, end)
             cell.write(kept)
         return out
 
-    @on_timer(WAKE)  # type: ignore[untyped-decorator]
-    def wake(
+    @on_timer(FLUSH)  # type: ignore[untyped-decorator]
+    def write_profile(
+        self, shopper: str = beam.DoFn.KeyParam, cell: Any = beam.DoFn.StateParam(KEPT)
+    ) -> list[Document]:
+        """Writes the profile, unless that was done."""
+        kept = self._kept(shopper, cell)
+        return [] if kept is None or not kept.due_us else [self._profile(shopper, kept, cell)]
+
+    @on_timer(END)  # type: ignore[untyped-decorator]
+    def end(
         self,
         shopper: str = beam.DoFn.KeyParam,
         cell: Any = beam.DoFn.StateParam(KEPT),
-        wake: Any = beam.DoFn.TimerParam(WAKE),
+        end: Any = beam.DoFn.TimerParam(END),
     ) -> list[Document]:
-        """Writes the profile if that is due; else forgets a shopper who has not come for as long as profiles
-        are kept."""
+        """Forgets a shopper who has not come for as long as profiles are kept.
+
+        Or the job is being drained, or its input has an end: then event time is over, and what waits for its
+        time is written now. The timer is set again, and fires at once if that is how it is.
+        """
         kept = self._kept(shopper, cell)
         if kept is None:
             return []
         if kept.due_us:
-            wake.set(Timestamp(micros=kept.expiry_us))
+            kept.end_us = 0
+            self._put_off(kept, end)
             return [self._profile(shopper, kept, cell)]
-        if self._config.timer_clock() >= kept.expiry_us:
-            cell.clear()
-            del self._open[shopper]
+        cell.clear()
+        del self._open[shopper]
         return []
 
-    @on_timer(DRAIN)  # type: ignore[untyped-decorator]
-    def drain(
-        self, shopper: str = beam.DoFn.KeyParam, cell: Any = beam.DoFn.StateParam(KEPT)
-    ) -> list[Document]:
-        """The job is being drained, or its input has an end: what waits for its time is written now."""
-        kept = self._kept(shopper, cell)
-        return [] if kept is None or not kept.due_us else [self._profile(shopper, kept, cell)]
-
-    def _set_timers(self, kept: Kept, wake: Any, drain: Any) -> None:
+    def _schedule(self, kept: Kept, flush: Any) -> None:
         now_us = self._config.timer_clock()
-        if not kept.draining:
-            kept.draining = True
-            drain.set(GlobalWindow().max_timestamp())
-        if self._keeper.flush_wanted and (not kept.due_us or now_us > kept.due_us + OVERDUE_US):
-            if not kept.due_us:
-                self._keeper.tally[names.PROFILE_FLUSHES_DUE] += 1
-            kept.due_us = now_us + self._config.profile_flush_us
-            wake.set(Timestamp(micros=kept.due_us))
-        if kept.expiry_us < now_us + PROFILE_RETENTION_US:
-            kept.expiry_us = now_us + PROFILE_RETENTION_US + _EXPIRY_SLACK_US
-            if not kept.due_us:
-                wake.set(Timestamp(micros=kept.expiry_us))
+        if kept.due_us and now_us <= kept.due_us + OVERDUE_US:
+            return
+        if not kept.due_us:
+            self._keeper.tally[names.PROFILE_FLUSHES_DUE] += 1
+        kept.due_us = now_us + self._config.profile_flush_us
+        flush.set(Timestamp(micros=kept.due_us))
+
+    def _put_off(self, kept: Kept, end: Any) -> None:
+        end_us = self._config.wall_clock() + PROFILE_RETENTION_US
+        if kept.end_us < end_us:
+            kept.end_us = end_us + _SLACK_US
+            end.set(Timestamp(micros=kept.end_us))
 
     def _profile(self, shopper: str, kept: Kept, cell: Any) -> Document:
         kept.due_us = 0

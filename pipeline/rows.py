@@ -23,7 +23,6 @@ from apache_beam.transforms.userstate import (
     TimerSpec,
     on_timer,
 )
-from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import Timestamp
 
 from evermail import rankings
@@ -71,8 +70,7 @@ class RowsFn(beam.DoFn):  # type: ignore[misc]
     SHOWN = ReadModifyWriteStateSpec("shown", ShownCoder())
     DUE = flush_timer.FLUSH_DUE
     FLUSH = TimerSpec("flush", TimeDomain.REAL_TIME)
-    EXPIRY = TimerSpec("expiry", TimeDomain.REAL_TIME)
-    DRAIN = TimerSpec("drain", TimeDomain.WATERMARK)
+    END = TimerSpec("end", TimeDomain.WATERMARK)
 
     def __init__(self, config: JobConfig, *, half_life_us: int, capacity: int, flush_us: int) -> None:
         self._config = config
@@ -111,13 +109,13 @@ class RowsFn(beam.DoFn):  # type: ignore[misc]
         changes: Any = beam.DoFn.StateParam(CHANGES),
         due: Any = beam.DoFn.StateParam(DUE),
         flush: Any = beam.DoFn.TimerParam(FLUSH),
-        drain: Any = beam.DoFn.TimerParam(DRAIN),
+        end: Any = beam.DoFn.TimerParam(END),
     ) -> None:
         packed = self.pack(element[1])
         changes.add(packed)
         clock = self._config.timer_clock
         if flush_timer.schedule(due, flush, clock, self._flush_us):
-            drain.set(GlobalWindow().max_timestamp())
+            end.set(Timestamp(micros=self._config.wall_clock() + SHARED_RETENTION_US))
             self._flushes_due.inc()
         elif crc32(packed) % FOLD_EVERY == 0:
             flush.set(Timestamp(micros=clock()))  # a busy key: what waits must not grow without end
@@ -131,7 +129,6 @@ class RowsFn(beam.DoFn):  # type: ignore[misc]
         shown: Any = beam.DoFn.StateParam(SHOWN),
         due: Any = beam.DoFn.StateParam(DUE),
         flush: Any = beam.DoFn.TimerParam(FLUSH),
-        expiry: Any = beam.DoFn.TimerParam(EXPIRY),
     ) -> list[Document]:
         """Works the changes in, and writes the row if it ranks differently or has waited long enough."""
         before = shown.read()
@@ -139,7 +136,6 @@ class RowsFn(beam.DoFn):  # type: ignore[misc]
             return []  # a second firing of the same timer
         row, before = self._work_in(key, changes, stored, before, due)
         now_us = self._config.timer_clock()
-        expiry.set(Timestamp(micros=now_us + SHARED_RETENTION_US))
         if not (len(row) or before.version):
             return []  # touched, and never with anything
         waited_us = now_us - before.pending_us if before.pending_us else 0
@@ -153,34 +149,29 @@ class RowsFn(beam.DoFn):  # type: ignore[misc]
         flush.set(Timestamp(micros=before.pending_us + self._config.neighbors_settle_us))
         return []
 
-    @on_timer(DRAIN)  # type: ignore[untyped-decorator]
-    def drain(
+    @on_timer(END)  # type: ignore[untyped-decorator]
+    def end(
         self,
         key: str = beam.DoFn.KeyParam,
         changes: Any = beam.DoFn.StateParam(CHANGES),
         stored: Any = beam.DoFn.StateParam(ROW),
         shown: Any = beam.DoFn.StateParam(SHOWN),
         due: Any = beam.DoFn.StateParam(DUE),
+        end: Any = beam.DoFn.TimerParam(END),
     ) -> list[Document]:
-        """The job is being drained, or its input has an end: what waits for its time is written now."""
+        """Nothing has come for this key in ages: its state goes, as its document does.
+
+        Or the job is being drained, or its input has an end: then event time is over, and what waits for its
+        time is written now. The timer is set again, and fires at once if that is how it is.
+        """
         before = shown.read()
         if due.read() is None and not (before and before.pending_us):
+            stored.clear()
+            shown.clear()
             return []
         row, before = self._work_in(key, changes, stored, before, due)
+        end.set(Timestamp(micros=self._config.wall_clock() + SHARED_RETENTION_US))
         return self._write(key, row, before, shown)
-
-    @on_timer(EXPIRY)  # type: ignore[untyped-decorator]
-    def forget(
-        self,
-        stored: Any = beam.DoFn.StateParam(ROW),
-        shown: Any = beam.DoFn.StateParam(SHOWN),
-        due: Any = beam.DoFn.StateParam(DUE),
-    ) -> None:
-        """Nothing has come for this key in ages: its state goes, as its document does. Flushes put it off."""
-        if due.read() is not None:
-            return  # a change came at the last moment: its flush will put it off
-        stored.clear()
-        shown.clear()
 
     def _work_in(
         self, key: str, changes: Any, stored: Any, before: Shown | None, due: Any

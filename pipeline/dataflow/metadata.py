@@ -22,7 +22,6 @@ _KEYS = (
 )
 _TABLE = r"bigquery:([a-z][-a-z0-9.]*:)?[a-z][-a-z0-9]{4,28}[a-z0-9]\.[A-Za-z0-9_]+\.[-A-Za-z0-9_]+"
 _FOLDER = r"gs://[a-z0-9][-_.a-z0-9]{1,220}[a-z0-9](/.*)?"
-
 _PATTERNS = {
     "store": options.FIRESTORE.pattern,
     "pseudonym_keys": _KEYS,
@@ -30,6 +29,9 @@ _PATTERNS = {
     "store_workers": "[1-9][0-9]{0,3}",
 }
 """What values look like that neither the name nor the type of an option tells: the forms for Dataflow."""
+
+OF_BATCHES = ("rebuild_from", "rebuild_since", "rebuild_until")
+"""Not in the template, which is of the streaming job."""
 
 _ALSO_REQUIRED = {"pseudonym_keys"}
 """The default is an environment variable, which the template's image does not have."""
@@ -66,7 +68,7 @@ def metadata() -> dict[str, Any]:
 def _actions() -> Iterator[argparse.Action]:
     parser = argparse.ArgumentParser(add_help=False)
     EvermailOptions._add_argparse_args(parser)
-    yield from parser._actions
+    yield from (action for action in parser._actions if action.dest not in OF_BATCHES)
 
 
 def _parameter(action: argparse.Action) -> dict[str, Any]:

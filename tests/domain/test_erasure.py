@@ -129,6 +129,28 @@ def test_whatever_the_order_the_same_remains_and_every_event_is_counted_once(
         assert run.profile.events + run.state.dropped == count[Verdict.ACCEPTED]
 
 
+@given(
+    st.lists(st.builds(event, st.sampled_from("ABCDE"), at=st.integers(0, 30)), max_size=12),
+    st.lists(st.builds(event, st.sampled_from("ABCDE"), at=st.integers(32, 60)), max_size=12),
+    st.randoms(use_true_random=False),
+)
+def test_what_came_after_pairs_with_nothing_of_before_whenever_the_erasure_arrives(
+    before: list[Event], after: list[Event], shuffle: random.Random
+) -> None:
+    """Pairs of before remain: they tell what goes together, and of nobody."""
+    late = Run([*before, *shuffle.sample(after, len(after)), erases(31)])
+    in_time = Run([*before, erases(31), *after])
+    rows = [
+        {key: (row.top(99), row.total()) for key, row in run.rows.items() if len(row)}
+        for run in (late, in_time)
+    ]
+    assert rows[0] == rows[1]
+
+
+def _rows(run: Run) -> dict[str, object]:
+    return {key: (row.top(99), row.total()) for key, row in run.rows.items() if len(row)}
+
+
 def _when(one: Event) -> tuple[int, bool]:
     return one.event_time, one.event_name == "erase_user"
 

@@ -58,7 +58,7 @@ def test_the_file_is_that_of_the_options() -> None:
 
 
 def test_every_option_is_a_parameter() -> None:
-    assert set(OURS) == set(EvermailOptions([]).get_all_options(current_only=True))
+    assert {*OURS, *metadata.OF_BATCHES} == set(EvermailOptions([]).get_all_options(current_only=True))
 
 
 def test_an_option_that_nothing_says_the_form_of_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,7 +128,7 @@ def test_duplicates_and_refused_events_count_for_nothing(collected: Collected) -
 
 
 def test_a_row_that_nothing_changes_is_forgotten(rows: Rows) -> None:
-    stream = Stream().arrives(update("A", B=1.0)).passes().passes(SHARED_RETENTION_US / SECOND + 1)
+    stream = Stream().arrives(update("A", B=1.0)).passes().watermark(SHARED_RETENTION_US / SECOND + 1)
     first, second = rows(stream.arrives(update("A", C=1.0)).passes())
     assert totals(first.neighbors) == {"B": 1.0}
     assert totals(second.neighbors) == {"C": 1.0}
