@@ -35,7 +35,7 @@ KINDS = {
     "name": "first_name last_name given_name family_name surname full_name customer_name user_full_name",
 }
 """Names of fields that say what stands there is an identity, by the kind of pseudonym that replaces it. Their
-letters may be of any case, and `-` and `_` may stand anywhere or be left out: `userId` is `user_id`. The list
+letters may be of any case, signs and spaces may stand anywhere or be left out: `userId` is `user_id`. The list
 is closed: what a shop calls otherwise is recognised only as described above."""
 
 MAX_REPLACED = 1000
@@ -117,7 +117,7 @@ def kind_of(name: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _kind_of(name: str) -> str | None:
-    return _KIND_OF.get(name.lower().replace("_", "").replace("-", ""))
+    return _KIND_OF.get("".join([letter for letter in name.lower() if letter.isalnum()]))
 
 
 class _Concealer:

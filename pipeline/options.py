@@ -157,8 +157,8 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
         parser.add_argument(
             "--store_workers",
             type=int,
-            help="How many processes of workers share the writes of --store_ramp_up, 1 to 9999. Dataflow runs "
-            "one for each vCPU: the most machines times the vCPUs of one. Default: --max_num_workers, or 1.",
+            help="How many processes of workers share the writes of --store_ramp_up, 1 to 9999. Dataflow "
+            "runs one for each vCPU: most machines times vCPUs of one. Default: --max_num_workers or 1.",
         )
         parser.add_argument(
             "--trending_window_s",

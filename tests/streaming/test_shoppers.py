@@ -241,8 +241,8 @@ class TestForgetting:
 
     def test_no_timer_of_processing_time_is_set_for_longer_than_a_flush(self) -> None:
         """On Dataflow it would hold back the watermark, and windows further on would never close."""
-        timers = {timer.name: timer.time_domain for timer in (RememberFn.FLUSH, RememberFn.END)}
-        assert timers == {"flush": TimeDomain.REAL_TIME, "end": TimeDomain.WATERMARK}
+        domains = {timer.name: timer.time_domain for timer in (RememberFn.FLUSH, RememberFn.END)}
+        assert domains == {"ts-flush": TimeDomain.REAL_TIME, "ts-end": TimeDomain.WATERMARK}
 
 
 def test_events_whose_ids_are_forgotten_become_dead_letters_that_say_so(shop: Run) -> None:
