@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test lint format bench-pubsub bench-stores bench-demo pictures clean
+.PHONY: help install install-dev demo test lint format bench-pipeline bench-writes bench-pubsub bench-stores bench-demo pictures clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,12 @@ bench-demo: $(VENV)/.demo  ## Freshness and speed of the local run: at 300 event
 
 bench-pubsub: $(VENV)/.demo  ## Messages a second of the embedded Pub/Sub
 	$(BIN)/python -m bench.bench_pubsub
+
+bench-pipeline: $(VENV)/.demo  ## Events a second of CPU of the job, by step (GROWTH=--growth for a million shoppers)
+	$(BIN)/python -m bench.bench_pipeline $(GROWTH)
+
+bench-writes: $(VENV)/.demo  ## Documents written for each event, over the flush interval (REPLAY=rees46.csv)
+	$(BIN)/python -m bench.bench_writes --replay $(REPLAY)
 
 bench-stores: $(VENV)/.demo  ## Documents a second of the stores
 	$(BIN)/python -m bench.bench_stores

@@ -35,8 +35,8 @@ KINDS = {
     "name": "first_name last_name given_name family_name surname full_name customer_name user_full_name",
 }
 """Names of fields that say what stands there is an identity, by the kind of pseudonym that replaces it. Their
-letters may be of any case, signs and spaces may stand anywhere or be left out: `userId` is `user_id`. The list
-is closed: what a shop calls otherwise is recognised only as described above."""
+letters may be of any case; signs and spaces may stand anywhere or be left out: `userId` is `user_id`. The
+list is closed: what a shop calls otherwise is recognised only as described above."""
 
 MAX_REPLACED = 1000
 """Identifiers replaced in one event. A pseudonym is longer than most of them: without a bound, a message

@@ -178,7 +178,18 @@ def _amounts(weight: float) -> list[tuple[int, int]]:
     ]
 
 
+def pack_all(packed: list[bytes]) -> bytes:
+    """Several packed updates of one row as one."""
+    return _ENCODER.encode(packed)
+
+
+def unpack_all(packed: bytes) -> list[RowUpdate]:
+    """The updates of `pack_all`."""
+    return [_DECODER.decode(one) for one in _SEVERAL.decode(packed)]
+
+
 _ENCODER = msgspec.msgpack.Encoder()
+_SEVERAL = msgspec.msgpack.Decoder(list[bytes])
 _DECODER = msgspec.msgpack.Decoder(RowUpdate)
 
 _AMOUNTS = {name.value: _amounts(weight) for name, weight in TOUCHES.items()}

@@ -84,7 +84,8 @@ class _RememberAllFn(beam.DoFn):  # type: ignore[misc]
     def start_bundle(self) -> None:
         self._keeper = self._keeper_type(self._config)
 
-    def finish_bundle(self) -> None:
+    def finish_bundle(self) -> Iterator[Any]:
+        yield from self._keeper.row_updates()
         for name, count in self._keeper.tally.items():
             Metrics.counter(names.NAMESPACE, name).inc(count)
 

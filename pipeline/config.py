@@ -21,7 +21,7 @@ class JobConfig:
     store_url: str
     pseudonym_keys: KeySource = field(default_factory=EnvKeys)
     allowed_lateness_us: int = clock.DAY
-    profile_flush_us: int = 900_000
+    profile_flush_us: int = 950_000
     neighbors_flush_us: int = 5 * clock.MINUTE
     neighbors_settle_us: int = 10 * clock.MINUTE
     trending_window_us: int = clock.MINUTE

@@ -8,14 +8,18 @@ have in common is here; pipeline/clients.py and pipeline/users.py say in what th
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from apache_beam.pvalue import TaggedOutput
+from apache_beam.transforms.window import GlobalWindows
+from apache_beam.utils.timestamp import Timestamp
 
 from evermail import clock, consent
 from evermail.documents import Erasure, Key, Profile
 from evermail.event_ids import MAX_IDS
 from evermail.events import Accepted, Code, Event, EventName, Rejected, to_json
+from evermail.interest import pack_all
 from evermail.shopper import PROFILE_RETENTION_US, ShopperState, Updates, Verdict
 from evermail.tokens import DEFAULT_MAX_AGE_US
 from pipeline import names
@@ -36,6 +40,8 @@ class Keeper:
     def __init__(self, config: JobConfig) -> None:
         self.config = config
         self.tally: Counter[str] = Counter()
+        self._rows: dict[str, list[bytes]] = {}
+        self._latest_us = 0
         self.begin()
         self._stored = Stored(config)
 
@@ -90,7 +96,7 @@ class Keeper:
 
     def judge(self, shopper: str, state: ShopperState, event: Event) -> None:
         """Takes an event in, or refuses it, and counts which: every event comes here exactly once."""
-        received_us = self.received_us(event)
+        received_us = self._latest_us = self.received_us(event)
         dropped = state.dropped
         verdict, updates = state.apply(
             event, oldest_us=received_us - self.config.allowed_lateness_us, now_us=received_us
@@ -124,11 +130,24 @@ class Keeper:
             tally[names.DROPPED] += state.dropped - dropped
 
     def update_rows(self, updates: Updates) -> None:
-        """Sends changes to rows of neighbours, packed: nobody reads one until its row is written."""
-        self.tally[names.ROW_UPDATES_SENT] += len(updates)
-        out = self.out
+        """Puts changes to rows of neighbours aside: those of one row leave together, with `row_updates`."""
+        rows = self._rows
         for row, update in updates:
-            out.append(TaggedOutput(ROW_UPDATES, (row, update.pack())))
+            waiting = rows.get(row)
+            if waiting is None:
+                rows[row] = [update.pack()]
+            else:
+                waiting.append(update.pack())
+
+    def row_updates(self) -> Iterator[TaggedOutput]:
+        """What `finish_bundle` gives on: one record for each row that was touched, its changes packed, since
+        nobody reads them until the row is written."""
+        time = Timestamp(micros=self._latest_us or self.config.wall_clock())
+        for row, packed in self._rows.items():
+            self.tally[names.ROW_UPDATES_SENT] += len(packed)
+            changes = (row, pack_all(packed))
+            yield TaggedOutput(ROW_UPDATES, GlobalWindows.windowed_value(changes, time))
+        self._rows = {}
 
     def erase_documents(self, shopper: str, event: Event) -> None:
         """Has all that is stored of a shopper erased."""

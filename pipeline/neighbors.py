@@ -7,7 +7,7 @@ from apache_beam.metrics import Metrics
 
 from evermail.decay import DecayedRow
 from evermail.documents import SHARED_RETENTION_US, Document, Neighbor, Neighbors
-from evermail.interest import RowUpdate
+from evermail.interest import unpack_all
 from pipeline import names
 from pipeline.config import JobConfig
 from pipeline.rows import RowsFn
@@ -17,7 +17,7 @@ STATE_FACTOR = 8
 
 
 class CountNeighbors(beam.PTransform):  # type: ignore[misc]
-    """(item id, packed RowUpdate) -> Neighbors documents, at most one an interval for each item."""
+    """(item id, packed changes) -> Neighbors documents, at most one an interval for each item."""
 
     def __init__(self, config: JobConfig) -> None:
         super().__init__()
@@ -43,12 +43,13 @@ class NeighborsFn(RowsFn):
         return change
 
     def take(self, row: DecayedRow, packed: bytes) -> None:
-        update = RowUpdate.unpack(packed)
-        self._taken.inc()
-        if update.touched:
-            row.touch(update.event_time)
-        for item_id, amount in update.amounts:
-            row.add(item_id, amount, update.event_time)
+        updates = unpack_all(packed)
+        self._taken.inc(len(updates))
+        for update in updates:
+            if update.touched:
+                row.touch(update.event_time)
+            for item_id, amount in update.amounts:
+                row.add(item_id, amount, update.event_time)
 
     def document(self, key: str, row: DecayedRow, version: int, now_us: int) -> Neighbors:
         return Neighbors(

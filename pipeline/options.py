@@ -79,7 +79,7 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
         parser.add_argument(
             "--profile_flush_s",
             type=float,
-            default=0.9,
+            default=0.95,
             help="A shopper's profile is written at most once in this time, in seconds.",
         )
         parser.add_argument(

@@ -6,6 +6,7 @@ same object again, and a bundle that fails must leave it as it was.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -68,7 +69,8 @@ class RememberFn(beam.DoFn):  # type: ignore[misc]
         self._keeper = self._keeper_type(self._config)
         self._open: dict[str, Kept] = {}
 
-    def finish_bundle(self) -> None:
+    def finish_bundle(self) -> Iterator[Any]:
+        yield from self._keeper.row_updates()
         for name, count in self._keeper.tally.items():
             Metrics.counter(names.NAMESPACE, name).inc(count)
 

@@ -42,7 +42,7 @@ class Shopped(NamedTuple):
     profiles: beam.PCollection[Document]
     accepted: beam.PCollection[Accepted]
     row_updates: beam.PCollection[tuple[str, bytes]]
-    """Changes to the rows of neighbours of items, packed `RowUpdate`s."""
+    """Changes to the rows of neighbours of items, as `evermail.interest.pack_all` packs them."""
     refused: beam.PCollection[Rejected]
     late: beam.PCollection[Event]
     erasures: beam.PCollection[Document]

@@ -13,7 +13,7 @@ from streaming_support import NOW, Collected, Stream, config, event, pipeline, r
 from evermail.clock import DAY, SECOND
 from evermail.decay import UNIT
 from evermail.documents import SHARED_RETENTION_US, Neighbor, Neighbors
-from evermail.interest import RowUpdate
+from evermail.interest import RowUpdate, pack_all
 from evermail.stores.sqlite import SqliteStore
 from pipeline.neighbors import CountNeighbors
 from pipeline.rows import FOLD_EVERY
@@ -41,7 +41,7 @@ def rows(collected: Collected) -> Rows:
 
 def update(row: str, at: float = 0.0, *, touched: bool = True, **weights: float) -> tuple[str, bytes]:
     amounts = [(item_id, round(weight * UNIT)) for item_id, weight in weights.items()]
-    return row, RowUpdate(NOW + round(at * SECOND), touched, amounts).pack()
+    return row, pack_all([RowUpdate(NOW + round(at * SECOND), touched, amounts).pack()])
 
 
 def test_many_changes_make_one_document(rows: Rows) -> None:

@@ -14,7 +14,7 @@ from evermail.clock import SECOND
 from evermail.decay import UNIT
 from evermail.documents import Erasure, Profile
 from evermail.events import Code, Consent, Event, Receipt
-from evermail.interest import RowUpdate
+from evermail.interest import unpack_all
 from evermail.stores.sqlite import SqliteStore
 from pipeline.shoppers import Shoppers
 
@@ -68,8 +68,9 @@ class Shop:
         """Weights of pairs, (row, item), for events so close that nothing fades."""
         sums: Counter[tuple[str, str]] = Counter()
         for row, packed in self.out["row_updates"]:
-            for item, amount in RowUpdate.unpack(packed).amounts:
-                sums[row, item] += amount
+            for update in unpack_all(packed):
+                for item, amount in update.amounts:
+                    sums[row, item] += amount
         return {pair: amount / UNIT for pair, amount in sums.items() if amount}
 
 

@@ -14,7 +14,7 @@ from evermail.clock import DAY, SECOND
 from evermail.documents import Profile
 from evermail.event_ids import MAX_IDS
 from evermail.events import Accepted, Code, Event, Item, from_fields, to_wire
-from evermail.interest import RowUpdate
+from evermail.interest import unpack_all
 from evermail.shopper import PROFILE_RETENTION_US
 from pipeline.config import JobConfig
 from pipeline.remember import RememberFn
@@ -193,8 +193,8 @@ class TestProfiles:
             "ben": {"B"},
         }
         rows = {row for row, _ in out["row_updates"]}
-        unpack = RowUpdate.unpack
-        paired = {(row, item) for row, packed in out["row_updates"] for item, _ in unpack(packed).amounts}
+        updates = [(row, one) for row, packed in out["row_updates"] for one in unpack_all(packed)]
+        paired = {(row, item) for row, update in updates for item, _ in update.amounts}
         assert rows == {"A", "B", "C"}
         assert paired == {("A", "C"), ("C", "A")}
 
