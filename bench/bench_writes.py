@@ -133,9 +133,8 @@ def main() -> None:
     start_us = events[0].event_time
     span_s = (events[-1].event_time - start_us) // SECOND
     print(f"{len(events):,} events of {span_s:,} s; profiles after {DEFAULTS.profile_flush_us / SECOND:g} s")
-    print(
-        f"{'speed':>6}{'flush of rows':>15}{'profiles':>10}{'rows':>7}{'lists':>7}{'all':>7}{'USD/million':>13}"
-    )
+    titles = f"{'profiles':>10}{'rows':>7}{'lists':>7}{'all':>7}{'USD a million':>15}"
+    print(f"{'speed':>6}{'flush of rows':>15}{titles}")
     for speed in SPEEDS:
         for interval_s in INTERVALS_S:
             job = Job(interval_s * SECOND)

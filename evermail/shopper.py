@@ -98,6 +98,11 @@ class ShopperState(msgspec.Struct, array_like=True):
             + 80 * (len(self.statements) + len(self.links))
         )
 
+    @property
+    def has_document(self) -> bool:
+        """Whether there is more to keep of this shopper than which events were counted."""
+        return bool(self.events or self.statements or self.links)
+
     def apply(self, event: Event, *, oldest_us: int, now_us: int) -> tuple[Verdict, Updates]:
         """Takes one event in, unless it is a duplicate, a collision, older than `oldest_us`, of a time whose
         ids have been let go, or of a shopper who was erased since.
@@ -250,7 +255,7 @@ class ShopperState(msgspec.Struct, array_like=True):
         """
         self.version = max(self.version + 1, now_us)
         as_of = max([self.as_of, *(link.event_time for link in self.links)])
-        if not (self.events or self.statements or self.links):
+        if not self.has_document:
             return Profile.erased(shopper, self.version, now_us)
         return Profile(
             id=shopper,

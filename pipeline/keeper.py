@@ -109,7 +109,8 @@ class Keeper:
             if event.event_name is EventName.ERASE_USER:
                 self.erase_documents(shopper, event)
         elif verdict is Verdict.AGGREGATED:
-            self.note(flush=event.event_name is EventName.UPDATE_CONSENT)
+            # Who has a document has the id kept there as well; nobody gets one for what may not be used.
+            self.note(flush=state.has_document)
             tally[names.ACCEPTED] += 1
             tally[names.AGGREGATED] += 1
             if event.event_name is EventName.UPDATE_CONSENT:  # that somebody said no has to be known

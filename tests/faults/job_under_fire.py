@@ -32,8 +32,8 @@ from pipeline.backoff import Backoff
 from pipeline.config import JobConfig
 from pipeline.job import Sinks, build
 
-BUNDLES = 250
-"""How many bundles a run is divided into: each is some minutes of the day."""
+BUNDLES = 160
+"""How many bundles a day is divided into: each is some minutes of it."""
 
 _slept_s = 0.0
 
@@ -116,17 +116,19 @@ def run_job(
         for number in range(runs):
             part = messages[len(messages) * number // runs : len(messages) * (number + 1) // runs]
             now = StoppedClock(NOW + number * MINUTE)  # time goes by, which versions tell
-            _run(part, replace(config, wall_clock=now), archive, left)
+            _run(part, replace(config, wall_clock=now), archive, left, size=-(-len(messages) // BUNDLES))
     return left
 
 
-def _run(messages: Sequence[Message], config: JobConfig, archive: Path | None, left: Left) -> None:
+def _run(
+    messages: Sequence[Message], config: JobConfig, archive: Path | None, left: Left, *, size: int
+) -> None:
     pipeline = beam.Pipeline(options=PipelineOptions(_OPTIONS))
     sinks = Sinks(
         dead_letters="Letters" >> beam.Map(_take_letter),
         archive=WriteArchive(str(archive), config) if archive else None,
     )
-    build(pipeline, _stream(messages), sinks, config)
+    build(pipeline, _stream(messages, size), sinks, config)
     _letters.clear()
     result = run(pipeline)
     letters = {letter.id: letter for letter in map(from_json, _letters)}  # a retried bundle sends them again
@@ -144,11 +146,10 @@ def _take_letter(message: PubsubMessage) -> None:
     _letters.append(message.data)
 
 
-def _stream(messages: Sequence[Message]) -> TestStream:
+def _stream(messages: Sequence[Message], size: int) -> TestStream:
     """Messages in bundles, as time goes by; the watermark is where Pub/Sub has got to."""
     stream = TestStream()
     stream.advance_watermark_to(Timestamp(micros=messages[0].arrives_us // MINUTE * MINUTE))
-    size = -(-len(messages) // BUNDLES)
     for start in range(0, len(messages), size):
         bundle = messages[start : start + size]
         stream.advance_watermark_to(Timestamp(micros=bundle[0].arrives_us // 1000 * 1000))

@@ -177,7 +177,8 @@ class _Teller:
         told = []
         for _ in range(self._dice.randrange(3, 12)):
             name = self._dice.choices(list(_VISIT), list(_VISIT.values()))[0]
-            refused = {"consent": {"personalization": False}} if self._dice.random() < 0.02 else {}
+            # Never the first: who was never there with consent is nobody, and after a restart a stranger.
+            refused = {"consent": {"personalization": False}} if told and self._dice.random() < 0.02 else {}
             told.append(self._event(at, name, user, cookie, **refused))
             at += self._dice.randrange(2 * SECOND, 60 * SECOND)
         return told

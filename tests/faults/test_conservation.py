@@ -16,7 +16,7 @@ from evermail.clock import HOUR
 from evermail.documents import Profile
 from evermail.stores.sqlite import SqliteStore
 
-EVENTS = 4_000
+EVENTS = 100_000
 SPAN_S = 20 * 3600
 START = NOW - 26 * HOUR
 BAD = Faults(before=0.1, after=0.1, partial=0.1, slow=0.05, slow_s=0.0)
