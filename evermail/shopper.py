@@ -111,8 +111,7 @@ class ShopperState(msgspec.Struct, array_like=True):
         for each row and event time. `now_us` is when the event was received.
         """
         marks = marks_of(event)
-        # Nothing happens after it was received: a clock that is ahead must not make us forget what is now.
-        time_us = min(event.event_time, now_us)
+        time_us = happened_us(event, now_us)
         second = time_us // clock.SECOND
         standing = self.ids.judge(event, marks, second)
         if standing is Standing.COPY:
@@ -152,7 +151,7 @@ class ShopperState(msgspec.Struct, array_like=True):
         makes, None if it was no news."""
         if event.consent is None:
             return None
-        second = min(event.event_time, now_us) // clock.SECOND
+        second = happened_us(event, now_us) // clock.SECOND
         if not consent.say(self.statements, Statement(second, id_hash, event.consent.personalization)):
             return None
         return self._keep_what_is_allowed()
@@ -355,6 +354,13 @@ class ShopperState(msgspec.Struct, array_like=True):
         if not self.events:
             self.as_of = 0
         return changes.records()
+
+
+def happened_us(event: Event, received_us: int) -> int:
+    """When an event happened, as far as can be: nothing happens after it was received. A clock that is ahead
+    must not make us forget what is now; clocks that differ by less than a second are left alone."""
+    ahead = event.event_time > received_us + clock.SECOND
+    return received_us if ahead else event.event_time
 
 
 _NEVER_LATE = frozenset({EventName.ERASE_USER, EventName.UPDATE_CONSENT})

@@ -11,7 +11,7 @@ import msgspec
 from evermail import clock
 from evermail.event_ids import marks_of
 from evermail.events import Event, EventName
-from evermail.shopper import Link, ShopperState
+from evermail.shopper import Link, ShopperState, happened_us
 from pipeline import names
 from pipeline.arrivals import Handover
 from pipeline.keeper import MOVED, Keeper
@@ -54,7 +54,7 @@ class Clients(Keeper):
         if event.event_time < received_us - self.config.allowed_lateness_us:
             return  # the user's stage will call it late
         first = not state.links
-        if not state.link(Link(min(event.event_time, received_us), marks_of(event).id_hash, user)):
+        if not state.link(Link(happened_us(event, received_us), marks_of(event).id_hash, user)):
             return
         self.note(flush=True)
         if first:
@@ -67,7 +67,7 @@ class Clients(Keeper):
     def _erase(self, client: str, state: ShopperState, event: Event) -> None:
         """The browser's own memory goes, and who it belongs to; the user's goes at the next stage."""
         dropped = state.dropped
-        self.update_rows(state.erase(min(event.event_time, self.received_us(event)) // clock.SECOND))
+        self.update_rows(state.erase(happened_us(event, self.received_us(event)) // clock.SECOND))
         self.tally[names.DROPPED] += state.dropped - dropped
         self.note(flush=True)
         self.erase_documents(client, event)

@@ -20,7 +20,7 @@ from evermail.documents import Erasure, Key, Profile
 from evermail.event_ids import MAX_IDS
 from evermail.events import Accepted, Code, Event, EventName, Rejected, to_json
 from evermail.interest import pack_all
-from evermail.shopper import PROFILE_RETENTION_US, ShopperState, Updates, Verdict
+from evermail.shopper import PROFILE_RETENTION_US, ShopperState, Updates, Verdict, happened_us
 from evermail.tokens import DEFAULT_MAX_AGE_US
 from pipeline import names
 from pipeline.bootstrap import Stored
@@ -160,7 +160,7 @@ class Keeper:
                 version=now_us,
                 updated_at=now_us,
                 expire_at=now_us + PROFILE_RETENTION_US,
-                erased_at=min(event.event_time, self.received_us(event)),
+                erased_at=happened_us(event, self.received_us(event)),
             )
             self.emit(ERASURES, erasure)
 
@@ -205,6 +205,7 @@ class Keeper:
             attributes={},
             pipeline_version=self.config.version,
             first_seen=receipt.first_seen or self.config.wall_clock(),
+            received_at=receipt.received_at,
             attempts=receipt.attempts,
         )
         self.emit(REFUSED, rejected)
