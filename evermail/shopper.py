@@ -244,7 +244,7 @@ class ShopperState(msgspec.Struct, array_like=True):
             moved.keep(lambda time_us: time_us >= erased)
         self.holdings.merge(moved)
         updates = changes.records()
-        return updates + self._keep_what_is_allowed() if given.statements else updates
+        return updates + self._keep_what_is_allowed() if self.statements else updates
 
     def to_profile(self, shopper: str, now_us: int) -> Profile:
         """The document of this shopper, with the memory that a state can be made of again.

@@ -93,6 +93,16 @@ def test_a_withdrawal_of_the_browser_is_one_of_the_user() -> None:
     assert user.take(event("C", at=10)) is Verdict.AGGREGATED
 
 
+def test_a_withdrawal_of_the_user_holds_for_what_the_browser_brings() -> None:
+    client, user = both(
+        [event("A", at=20), event("B", at=21)],
+        [event((), at=10, name="update_consent", consent=Consent(False))],
+    )
+    join(client, user)
+    assert (user.profile.history, user.profile.events) == ([], 0)
+    assert user.state.dropped == 2
+
+
 def test_what_is_older_than_the_users_erasure_does_not_move() -> None:
     client, user = both(
         [event("A", at=0), event("B", at=8), event("C", at=9, name="add_to_cart")],
