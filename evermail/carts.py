@@ -17,7 +17,8 @@ from hashlib import blake2b
 
 import msgspec
 
-from evermail import clock
+from evermail import clock, consent
+from evermail.event_ids import hash_of_id
 from evermail.events import Accepted, Event, EventName
 
 MAX_CHANGES = 256
@@ -195,7 +196,7 @@ def _value(lines: Iterable[_Line]) -> float | None:
 def _changes(event: Event) -> tuple[Change, ...]:
     if event.event_name not in _CHANGING:
         return ()
-    event_hash = int.from_bytes(blake2b(event.event_id.encode(), digest_size=8).digest(), "big") >> 1
+    event_hash = hash_of_id(event)
     return tuple(
         Change(
             event.event_time,
@@ -212,9 +213,7 @@ def _changes(event: Event) -> tuple[Change, ...]:
 
 
 def _withholds(event: Event) -> bool:
-    if event.event_name is EventName.ERASE_USER:
-        return True
-    return event.consent is not None and not event.consent.personalization
+    return event.event_name is EventName.ERASE_USER or consent.withheld(event)
 
 
 def _newest(changes: list[Change]) -> list[Change]:

@@ -121,8 +121,12 @@ class KnownIds(msgspec.Struct, array_like=True):
 
 def marks_of(event: Event) -> Marks:
     """By what an event is known again."""
-    id_hash = int.from_bytes(blake2b(event.event_id.encode(), digest_size=8).digest(), "big") >> 1
-    return Marks(id_hash, _fingerprint(event, event.client_id, event.user_id))
+    return Marks(hash_of_id(event), _fingerprint(event, event.client_id, event.user_id))
+
+
+def hash_of_id(event: Event) -> int:
+    """63 bits of the hash of an event's id."""
+    return int.from_bytes(blake2b(event.event_id.encode(), digest_size=8).digest(), "big") >> 1
 
 
 def _known_by_another_name(event: Event, known: int) -> bool:

@@ -152,24 +152,15 @@ class GatherFn(beam.DoFn):  # type: ignore[misc]
             drain.set(GlobalWindow().max_timestamp())
 
     @on_timer(FLUSH)  # type: ignore[untyped-decorator]
-    def flush(
-        self,
-        key: str = beam.DoFn.KeyParam,
-        chunks: Any = beam.DoFn.StateParam(CHUNKS),
-        size: Any = beam.DoFn.StateParam(SIZE),
-        due: Any = beam.DoFn.StateParam(DUE),
-    ) -> Iterator[tuple[str, bytes]]:
-        yield from _release(key, chunks, size, due)
-
     @on_timer(DRAIN)  # type: ignore[untyped-decorator]
-    def drain(
+    def release(
         self,
         key: str = beam.DoFn.KeyParam,
         chunks: Any = beam.DoFn.StateParam(CHUNKS),
         size: Any = beam.DoFn.StateParam(SIZE),
         due: Any = beam.DoFn.StateParam(DUE),
     ) -> Iterator[tuple[str, bytes]]:
-        """The job is being drained, or its input has an end."""
+        """It is time, or the job is being drained, or its input has an end."""
         yield from _release(key, chunks, size, due)
 
 

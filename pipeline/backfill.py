@@ -85,9 +85,7 @@ class _RememberAllFn(beam.DoFn):  # type: ignore[misc]
         self._keeper = self._keeper_type(self._config)
 
     def finish_bundle(self) -> Iterator[Any]:
-        yield from self._keeper.row_updates()
-        for name, count in self._keeper.tally.items():
-            Metrics.counter(names.NAMESPACE, name).inc(count)
+        yield from self._keeper.finish_bundle()
 
     def process(self, element: tuple[str, Iterable[Any]]) -> Iterator[Any]:
         shopper, arrivals = element
@@ -95,7 +93,7 @@ class _RememberAllFn(beam.DoFn):  # type: ignore[misc]
         flush_wanted = False
         for arrival in sorted(arrivals, key=_received):
             out = keeper.begin()
-            keeper.visit(shopper, state, arrival)
+            keeper.take(shopper, state, arrival)
             flush_wanted = flush_wanted or keeper.flush_wanted
             for each in out:
                 yield _timed(each)

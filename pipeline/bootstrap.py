@@ -11,12 +11,10 @@ from collections.abc import Sequence
 
 from apache_beam.metrics import Metrics
 
-from evermail import clock
 from evermail.documents import Document, Key
-from evermail.stores import StoreUnavailable
 from pipeline import names
 from pipeline.config import JobConfig
-from pipeline.stores import shared_store
+from pipeline.stores import answered, shared_store
 
 
 class Stored:
@@ -35,15 +33,7 @@ class Stored:
             return {}
         store = shared_store(self._config.store_url)
         self._reads.inc(len(keys))
-        for last_try in self._config.store_backoff.tries(self._config.store_retry_us / clock.SECOND):
-            try:
-                found = store.get_many(keys, with_memory=True)
-            except StoreUnavailable:
-                if last_try:
-                    raise
-                self._retries.inc()
-                continue
-            if found:
-                self._found.inc(len(found))
-            return found
-        raise AssertionError("a backoff ends with a last try")
+        found = answered(self._config, lambda: store.get_many(keys, with_memory=True), self._retries)
+        if found:
+            self._found.inc(len(found))
+        return found

@@ -66,20 +66,16 @@ class Clients(Keeper):
 
     def _erase(self, client: str, state: ShopperState, event: Event) -> None:
         """The browser's own memory goes, and who it belongs to; the user's goes at the next stage."""
-        dropped = state.dropped
         self.update_rows(state.erase(happened_us(event, self.received_us(event)) // clock.SECOND))
-        self.tally[names.DROPPED] += state.dropped - dropped
         self.note(flush=True)
         self.erase_documents(client, event)
 
     def _hear(self, state: ShopperState, event: Event, id_hash: int) -> None:
         """What somebody says as a user holds for what the browser still has of its own."""
-        dropped = state.dropped
         updates = state.hear(event, id_hash, self.received_us(event))
         if updates is not None:
             self.update_rows(updates)
             self.note(flush=True)
-        self.tally[names.DROPPED] += state.dropped - dropped
 
 
 def _linked(event: Event, link: Link) -> Event:

@@ -11,7 +11,6 @@ from apache_beam import coders
 from evermail.carts import CartLeft, Visit
 from evermail.documents import TYPES, Document
 from evermail.events import Accepted, Event, Rejected
-from evermail.interest import RowUpdate
 from pipeline.arrivals import Arrival, ArrivalCoder
 
 
@@ -33,19 +32,6 @@ class StructCoder(coders.Coder):  # type: ignore[misc]
         return self.struct
 
 
-class MsgpackCoder(coders.Coder):  # type: ignore[misc]
-    """Structs and builtin types; reads back as builtin types."""
-
-    def encode(self, value: Any) -> bytes:
-        return msgspec.msgpack.encode(value)
-
-    def decode(self, encoded: bytes) -> Any:
-        return msgspec.msgpack.decode(encoded)
-
-    def is_deterministic(self) -> bool:
-        return False
-
-
 class EventCoder(StructCoder):
     struct = Event
 
@@ -56,10 +42,6 @@ class AcceptedCoder(StructCoder):
 
 class RejectedCoder(StructCoder):
     struct = Rejected
-
-
-class RowUpdateCoder(StructCoder):
-    struct = RowUpdate
 
 
 class VisitCoder(StructCoder):
@@ -102,7 +84,6 @@ def register() -> None:
     coders.registry.register_coder(Accepted, AcceptedCoder)
     coders.registry.register_coder(Arrival, ArrivalCoder)
     coders.registry.register_coder(Rejected, RejectedCoder)
-    coders.registry.register_coder(RowUpdate, RowUpdateCoder)
     coders.registry.register_coder(Visit, VisitCoder)
     coders.registry.register_coder(CartLeft, CartLeftCoder)
     coders.registry.register_coder(Document, DocumentCoder)

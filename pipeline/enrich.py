@@ -11,7 +11,7 @@ remembers answers only in a Redis server and nothing of what is unknown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -22,16 +22,16 @@ from apache_beam.typehints import typehints
 from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
-from evermail import clock, enrichment, trending
+from evermail import enrichment, trending
 from evermail.decay import UNIT
 from evermail.enrichment import ProductFacts
 from evermail.events import Accepted
 from evermail.product_cache import MAX_IDS
-from evermail.stores import StoreUnavailable
 from pipeline import names
 from pipeline.await_products import AwaitProducts, CategoryCounts, Lines
 from pipeline.config import JobConfig
 from pipeline.products import shared_products
+from pipeline.stores import answered
 
 LINES = "lines"
 
@@ -112,19 +112,9 @@ class JoinFn(beam.DoFn):  # type: ignore[misc]
         if not asking:
             return
         self._asking, self._ids = [], set()
-        facts = self._look_up(item_ids)
+        facts = answered(self._config, lambda: self._products.look_up(item_ids), self._retries)
         for accepted, timestamp, within in asking:
             yield WindowedValue(self._join(accepted, facts), timestamp, (within,))
-
-    def _look_up(self, item_ids: Iterable[str]) -> dict[str, ProductFacts | None]:
-        for last_try in self._config.store_backoff.tries(self._config.store_retry_us / clock.SECOND):
-            try:
-                return self._products.look_up(item_ids)
-            except StoreUnavailable:
-                self._retries.inc()
-                if last_try:
-                    raise
-        raise AssertionError("there is always a last try")
 
     def _join(self, accepted: Accepted, facts: dict[str, ProductFacts | None]) -> Accepted:
         event = accepted.event

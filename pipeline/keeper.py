@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.timestamp import Timestamp
@@ -31,7 +32,7 @@ LATE, ERASURES, MOVED = "late", "erasures", "moved"
 
 
 class Keeper:
-    """Updates memories. Subclasses implement `visit` and `aliases`.
+    """Updates memories, for one bundle. Subclasses implement `visit` and `aliases`.
 
     What follows from a visit gathers in `out`: outputs of a DoFn. `changed` and `flush_wanted` say whether
     the state is another one, and whether the profile is. `tally` counts by the names of counters.
@@ -59,8 +60,16 @@ class Keeper:
         """What this shopper was called under earlier pseudonym keys."""
         raise NotImplementedError
 
-    def recall(self, shopper: str, state: ShopperState, arrival: Any) -> None:
-        """Fills a new state with what the store holds, under this key or a name from before keys rotated."""
+    def take(self, shopper: str, state: ShopperState, arrival: Any) -> None:
+        """Visits, and counts what thereby left the profile."""
+        dropped = state.dropped
+        self.visit(shopper, state, arrival)
+        if state.dropped != dropped:
+            self.tally[names.DROPPED] += state.dropped - dropped
+
+    def recall(self, shopper: str, arrival: Any) -> ShopperState:
+        """A new state, of what the store holds under this key or a name from before keys rotated."""
+        state = ShopperState()
         aliases = self.aliases(arrival)
         profile_keys = [Key(Profile.COLLECTION, key) for key in (shopper, *aliases)]
         erasure_keys = [Key(Erasure.COLLECTION, key) for key in (shopper, *aliases)]
@@ -69,9 +78,7 @@ class Keeper:
             profile = found.get(key)
             if not isinstance(profile, Profile) or (key.id != shopper and profile.moved_to == shopper):
                 continue
-            stored = ShopperState.from_profile(profile)
-            for field in ShopperState.__struct_fields__:
-                setattr(state, field, getattr(stored, field))
+            state = ShopperState.from_profile(profile)
             if key.id != shopper:
                 self._leave_word(profile, shopper)
                 self.note(flush=True)
@@ -80,6 +87,7 @@ class Keeper:
             erasure = found.get(key)
             if isinstance(erasure, Erasure):
                 state.erased_second = max(state.erased_second, erasure.erased_at // clock.SECOND)
+        return state
 
     def received_us(self, event: Event) -> int:
         """When Pub/Sub took the event."""
@@ -97,7 +105,6 @@ class Keeper:
     def judge(self, shopper: str, state: ShopperState, event: Event) -> None:
         """Takes an event in, or refuses it, and counts which: every event comes here exactly once."""
         received_us = self._latest_us = self.received_us(event)
-        dropped = state.dropped
         verdict, updates = state.apply(
             event, oldest_us=received_us - self.config.allowed_lateness_us, now_us=received_us
         )
@@ -127,11 +134,9 @@ class Keeper:
             self._refuse(event if state.may_use(event) else consent.for_aggregates(event), verdict)
         if updates:
             self.update_rows(updates)
-        if state.dropped != dropped:
-            tally[names.DROPPED] += state.dropped - dropped
 
     def update_rows(self, updates: Updates) -> None:
-        """Puts changes to rows of neighbours aside: those of one row leave together, with `row_updates`."""
+        """Puts changes to rows of neighbours aside: those of one row leave together, when the bundle ends."""
         rows = self._rows
         for row, update in updates:
             waiting = rows.get(row)
@@ -140,15 +145,16 @@ class Keeper:
             else:
                 waiting.append(update.pack())
 
-    def row_updates(self) -> Iterator[TaggedOutput]:
-        """What `finish_bundle` gives on: one record for each row that was touched, its changes packed, since
-        nobody reads them until the row is written."""
+    def finish_bundle(self) -> Iterator[TaggedOutput]:
+        """Gives one record for each row that was touched, its changes packed, since nobody reads them until
+        the row is written; and counts what the bundle did."""
         time = Timestamp(micros=self._latest_us or self.config.wall_clock())
         for row, packed in self._rows.items():
             self.tally[names.ROW_UPDATES_SENT] += len(packed)
             changes = (row, pack_all(packed))
             yield TaggedOutput(ROW_UPDATES, GlobalWindows.windowed_value(changes, time))
-        self._rows = {}
+        for name, count in self.tally.items():
+            Metrics.counter(names.NAMESPACE, name).inc(count)
 
     def erase_documents(self, shopper: str, event: Event) -> None:
         """Has all that is stored of a shopper erased."""

@@ -11,7 +11,6 @@ from typing import Any
 
 import apache_beam as beam
 import msgspec
-from apache_beam.metrics import Metrics
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.utils.timestamp import Timestamp
@@ -19,10 +18,9 @@ from apache_beam.utils.timestamp import Timestamp
 from evermail import clock
 from evermail.documents import Document
 from evermail.shopper import PROFILE_RETENTION_US, ShopperState
-from pipeline import names
+from pipeline import flush_timer, names
 from pipeline.coders import StructCoder
 from pipeline.config import JobConfig
-from pipeline.flush_timer import OVERDUE_US
 from pipeline.keeper import Keeper
 from pipeline.state_cache import Weighed, quick_weights
 
@@ -70,9 +68,7 @@ class RememberFn(beam.DoFn):  # type: ignore[misc]
         self._open: dict[str, Kept] = {}
 
     def finish_bundle(self) -> Iterator[Any]:
-        yield from self._keeper.row_updates()
-        for name, count in self._keeper.tally.items():
-            Metrics.counter(names.NAMESPACE, name).inc(count)
+        yield from self._keeper.finish_bundle()
 
     def process(
         self,
@@ -86,9 +82,8 @@ class RememberFn(beam.DoFn):  # type: ignore[misc]
         out = keeper.begin()
         kept = self._kept(shopper, cell)
         if kept is None:
-            kept = self._open[shopper] = Kept(ShopperState())
-            keeper.recall(shopper, kept.state, arrival)
-        keeper.visit(shopper, kept.state, arrival)
+            kept = self._open[shopper] = Kept(keeper.recall(shopper, arrival))
+        keeper.take(shopper, kept.state, arrival)
         if keeper.changed:
             if keeper.flush_wanted:
                 self._schedule(kept, flush)
@@ -129,7 +124,7 @@ class RememberFn(beam.DoFn):  # type: ignore[misc]
 
     def _schedule(self, kept: Kept, flush: Any) -> None:
         now_us = self._config.timer_clock()
-        if kept.due_us and now_us <= kept.due_us + OVERDUE_US:
+        if flush_timer.is_set(kept.due_us or None, now_us):
             return
         if not kept.due_us:
             self._keeper.tally[names.PROFILE_FLUSHES_DUE] += 1

@@ -14,9 +14,7 @@ class Users(Keeper):
 
     def visit(self, user: str, state: ShopperState, arrival: Event | Handover) -> None:
         if isinstance(arrival, Handover):
-            dropped = state.dropped
             updates = state.take_over(arrival.state)
-            self.tally[names.DROPPED] += state.dropped - dropped
             self.tally[names.HANDOVERS_TAKEN] += 1
             self.note(flush=True)
             self.update_rows(updates)

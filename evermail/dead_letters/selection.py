@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 
 from evermail import clock
 from evermail.dead_letters.letter import Letter
@@ -69,9 +68,8 @@ def parse_moment(text: str, now_us: int) -> int:
     if ago:
         return now_us - int(ago[1]) * _UNITS[ago[2]]
     try:
-        moment = datetime.fromisoformat(text)
+        return clock.from_rfc3339(text)
     except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise ValueError(f"expected a time with its zone, such as 2026-11-24T03:00:00Z, or 2h, got {text!r}")
-    return clock.from_datetime(moment)
+        raise ValueError(
+            f"expected a time with its zone, such as 2026-11-24T03:00:00Z, or 2h, got {text!r}"
+        ) from None

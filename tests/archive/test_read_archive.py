@@ -12,10 +12,9 @@ import apache_beam as beam
 import fastavro
 import pytest
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 from archive_support import NOW, TODAY, event, row, write
-from streaming_support import Collected, config, run
+from streaming_support import Collected, config, counters, run
 
 from evermail import clock
 from evermail.archive import bigquery
@@ -36,8 +35,7 @@ class Read:
         archived = unrun | ReadArchive(str(place), config(), **span)
         archived.events | collected.timed_into("events")
         archived.rejected | collected.into("rejected")
-        found = run(unrun).metrics().query(MetricsFilter().with_namespace(names.NAMESPACE))["counters"]
-        self.counters = {counter.key.metric.name: counter.committed for counter in found}
+        self.counters = counters(run(unrun))
         self.timed: list[tuple[Event, int]] = collected["events"]
         self.rejected: list[Rejected] = collected["rejected"]
 

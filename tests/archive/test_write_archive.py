@@ -11,13 +11,12 @@ from typing import Any
 import apache_beam as beam
 import pytest
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.runner import PipelineResult
 from apache_beam.transforms.window import GlobalWindow
 from archive_support import NOW, TODAY, event
-from streaming_support import Collected, Sleeper, StoppedClock, Stream, config, pipeline, run
+from streaming_support import Collected, Sleeper, StoppedClock, Stream, config, counters, pipeline, run
 
 from evermail.archive.folder import files, lines_of
 from evermail.archive.record import Row, event_of
@@ -52,13 +51,6 @@ def event_ids(folder: Path) -> Counter[str]:
 
 def accepted(*event_ids: str, shopper: str = "u", **fields: Any) -> list[Accepted]:
     return [Accepted(shopper, event(event_id, user=shopper, **fields)) for event_id in event_ids]
-
-
-def totals(result: PipelineResult) -> Counter[str]:
-    found = Counter[str]()
-    for counter in result.metrics().query(MetricsFilter().with_namespace(names.NAMESPACE))["counters"]:
-        found[counter.key.metric.name] += counter.committed or 0
-    return found
 
 
 def arriving(*elements: Accepted) -> beam.PTransform:
@@ -157,13 +149,12 @@ class TestDraining:
         for chunk in (b"1\n", b"2\n"):
             assert list(fn.process((f"{TODAY}/0", chunk), chunks, size, due, flush, drain)) == []
         assert drain.held == [GlobalWindow().max_timestamp()]
-        assert list(fn.drain(f"{TODAY}/0", chunks, size, due)) == [(TODAY, b"1\n2\n")]
+        assert list(fn.release(f"{TODAY}/0", chunks, size, due)) == [(TODAY, b"1\n2\n")]
         assert [cell.held for cell in (chunks, size, due)] == [[], [], []]
 
     def test_a_timer_that_fires_for_nothing_writes_nothing(self) -> None:
         fn = GatherFn(config())
-        assert list(fn.flush(f"{TODAY}/0", Bag(), Cell(), Cell())) == []
-        assert list(fn.drain(f"{TODAY}/0", Bag(), Cell(), Cell())) == []
+        assert list(fn.release(f"{TODAY}/0", Bag(), Cell(), Cell())) == []
 
 
 class TestWhatIsKept:
@@ -247,9 +238,9 @@ def test_the_worker_code_of_dataflow_writes_the_same(tmp_path: Path, settings: J
     events = unrun | "Accepted" >> beam.Create([*accepted("1", "2"), Accepted("", event(""))])
     late = unrun | "Late" >> beam.Create([event("3", client="c", at=DAY_AGO_S)])
     (events, late) | WriteArchive(str(tmp_path), replace(settings, timer_clock=StoppedClock(NOW)))
-    counters = totals(run(unrun))
+    counted = counters(run(unrun))
     assert event_ids(tmp_path) == {"1": 1, "2": 1, "": 1, "3": 1}
-    assert counters[names.ARCHIVE_ROWS_MADE] == counters[names.ARCHIVE_ROWS_WRITTEN] == 4
+    assert counted[names.ARCHIVE_ROWS_MADE] == counted[names.ARCHIVE_ROWS_WRITTEN] == 4
 
 
 class TestGraph:

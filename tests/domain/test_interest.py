@@ -8,7 +8,7 @@ from shopper_support import LATER, NOW, Run, event
 from evermail import interest
 from evermail.decay import UNIT
 from evermail.events import EventName
-from evermail.interest import RowUpdate
+from evermail.interest import RowUpdate, pack_all, unpack_all
 from evermail.shopper import ShopperState
 
 
@@ -105,3 +105,9 @@ def test_a_late_event_slips_in_between() -> None:
 def test_an_update_of_a_row_is_plain_data() -> None:
     _, [(row, update)] = ShopperState().apply(event("A"), oldest_us=0, now_us=LATER)
     assert (row, update) == ("A", RowUpdate(NOW, True, []))
+
+
+def test_updates_travel_packed_and_come_back_equal() -> None:
+    updates = [RowUpdate(NOW, True, [("A", -5), ("B", 10_080)]), RowUpdate(NOW + 1, False, [])]
+    assert [RowUpdate.unpack(update.pack()) for update in updates] == updates
+    assert unpack_all(pack_all([update.pack() for update in updates])) == updates

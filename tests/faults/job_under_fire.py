@@ -13,20 +13,18 @@ from unittest import mock
 
 import apache_beam as beam
 from apache_beam.io.gcp.pubsub import PubsubMessage
-from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.direct import executor
 from apache_beam.testing.test_stream import TestStream
 from apache_beam.utils.timestamp import Timestamp
 from faulty_store import NONE, Faults, unreliable
 from shop_story import LATENESS_S, Message, products
-from streaming_support import KEYS, NOW, StoppedClock, run, stream_clock
+from streaming_support import NOW, StoppedClock, config, counters, run
 
 from demo import digest
 from evermail.clock import HOUR, MINUTE, SECOND
 from evermail.dead_letters.letter import from_json
 from evermail.stores.sqlite import SqliteStore
-from pipeline import names
 from pipeline.archive import WriteArchive
 from pipeline.backoff import Backoff
 from pipeline.config import JobConfig
@@ -72,22 +70,17 @@ class Left:
 
 
 def settings(path: Path, **changes: Any) -> JobConfig:
-    return JobConfig(
+    return config(
+        f"sqlite:///{path}",
         **{
-            "store_url": f"sqlite:///{path}",
-            "pseudonym_keys": KEYS,
+            "bootstrap": True,
             "allowed_lateness_us": LATENESS_S * SECOND,
-            "profile_flush_us": SECOND // 2,
-            "neighbors_flush_us": SECOND // 2,
-            "neighbors_settle_us": SECOND // 2,
             "trending_window_us": 10 * MINUTE,
             "catalog_wait_us": SECOND,
             "store_retry_us": 5 * SECOND,
             "store_backoff": TRIES,
-            "wall_clock": StoppedClock(NOW),
-            "timer_clock": stream_clock,
             **changes,
-        }
+        },
     )
 
 
@@ -106,36 +99,34 @@ def run_job(
     A share of `failing_bundles` fails when its work is done and before it is committed.
     """
     SqliteStore(path).put_many(products())
-    config = settings(path)
+    job_config = settings(path)
     left = Left()
     runs = restarts + 1
     with (
-        unreliable(config.store_url, faults, seed=seed),
+        unreliable(job_config.store_url, faults, seed=seed),
         _failing(failing_bundles, random.Random(seed), left),
     ):
         for number in range(runs):
             part = messages[len(messages) * number // runs : len(messages) * (number + 1) // runs]
             now = StoppedClock(NOW + number * MINUTE)  # time goes by, which versions tell
-            _run(part, replace(config, wall_clock=now), archive, left, size=-(-len(messages) // BUNDLES))
+            _run(part, replace(job_config, wall_clock=now), archive, left, size=-(-len(messages) // BUNDLES))
     return left
 
 
 def _run(
-    messages: Sequence[Message], config: JobConfig, archive: Path | None, left: Left, *, size: int
+    messages: Sequence[Message], job_config: JobConfig, archive: Path | None, left: Left, *, size: int
 ) -> None:
     pipeline = beam.Pipeline(options=PipelineOptions(_OPTIONS))
     sinks = Sinks(
         dead_letters="Letters" >> beam.Map(_take_letter),
-        archive=WriteArchive(str(archive), config) if archive else None,
+        archive=WriteArchive(str(archive), job_config) if archive else None,
     )
-    build(pipeline, _stream(messages, size), sinks, config)
+    build(pipeline, _stream(messages, size), sinks, job_config)
     _letters.clear()
     result = run(pipeline)
     letters = {letter.id: letter for letter in map(from_json, _letters)}  # a retried bundle sends them again
     left.letters.update(letter.code for letter in letters.values())
-    found = result.metrics().query(MetricsFilter().with_namespace(names.NAMESPACE))["counters"]
-    for counter in found:
-        left.counters[counter.key.metric.name] += counter.committed or 0
+    left.counters.update(counters(result))
 
 
 _OPTIONS = ["--runner=BundleBasedDirectRunner", "--streaming"]

@@ -15,7 +15,6 @@ from unittest import mock
 import apache_beam as beam
 import msgspec
 from apache_beam.io.gcp.pubsub import PubsubMessage
-from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.direct import direct_runner
 from apache_beam.runners.direct.clock import TestClock
@@ -24,13 +23,13 @@ from apache_beam.testing.test_stream import TestStream
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Timestamp
 
+from demo import job_process
 from evermail import clock
 from evermail.clock import SECOND
 from evermail.documents import Document, Key
 from evermail.events import Accepted, Event, EventName, Item
 from evermail.pseudonyms import Pseudonymizer
 from evermail.stores import Outcome, WriteResult
-from pipeline import names
 from pipeline.backoff import Backoff
 from pipeline.config import JobConfig
 from pipeline.keys import LiteralKeys
@@ -223,10 +222,7 @@ def run(unrun: beam.Pipeline) -> PipelineResult:
 
 def counters(result: PipelineResult) -> Counter[str]:
     """What the job counted, over all its steps."""
-    found: Counter[str] = Counter()
-    for counter in result.metrics().query(MetricsFilter().with_namespace(names.NAMESPACE))["counters"]:
-        found[counter.key.metric.name] += counter.committed or 0
-    return found
+    return Counter(job_process.counters(result))
 
 
 def totals(weights: Iterable[Any]) -> dict[str, float]:

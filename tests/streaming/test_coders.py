@@ -11,8 +11,6 @@ from streaming_support import NOW, event
 
 from evermail.documents import TYPES, Document, Impression, Neighbor, Neighbors, Product, Profile, Seen, Shown
 from evermail.events import Code, Consent, Event, Item, Rejected
-from evermail.interest import RowUpdate
-from pipeline.coders import MsgpackCoder
 
 FULL_EVENT = event(
     [Item("A", quantity=2, price=1.5, item_category="chairs"), Item("ü\u2028")],
@@ -30,7 +28,6 @@ FULL_EVENT = event(
         event("A"),
         FULL_EVENT,
         Rejected("decode", Code.INVALID_UTF8, "why", bytes(range(256)), {"a": "b"}, "1", NOW, 3),
-        RowUpdate(NOW, True, [("A", -5), ("B", 10_080)]),
     ],
 )
 def test_structs_come_back_equal_by_the_coder_of_their_type(value: Any) -> None:
@@ -73,12 +70,6 @@ def test_documents_come_back_as_what_they_are(document: Document) -> None:
 
 def test_every_collection_has_a_type() -> None:
     assert all(name == kind.COLLECTION for name, kind in TYPES.items())
-
-
-def test_state_reads_back_in_builtin_types() -> None:
-    coder = MsgpackCoder()
-    assert coder.decode(coder.encode(RowUpdate(1, True, [("A", 2)]))) == [1, True, [["A", 2]]]
-    assert coder.decode(coder.encode((5, {"A": 2}))) == [5, {"A": 2}]
 
 
 def test_what_is_no_event_does_not_pass_for_one() -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 import apache_beam as beam
 import pytest
 from apache_beam.io.gcp.pubsub import PubsubMessage
-from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.direct import executor
 from apache_beam.runners.runner import PipelineResult
@@ -22,6 +21,7 @@ from streaming_support import (
     StoppedClock,
     Stream,
     config,
+    counters,
     message,
     pipeline,
     pseudonym,
@@ -41,7 +41,7 @@ from evermail.events import Code
 from evermail.stores import Outcome
 from evermail.stores.sqlite import SqliteStore
 from pipeline import job as job_module
-from pipeline import names, store_writer
+from pipeline import store_writer
 from pipeline.config import JobConfig
 from pipeline.dead_letters import from_message
 
@@ -54,10 +54,7 @@ class Left:
     def __init__(self, store: SqliteStore, dead_letters: list[PubsubMessage], result: PipelineResult) -> None:
         self._store = store
         self.refused = [from_message(letter.data) for letter in dead_letters]
-        found = result.metrics().query(MetricsFilter().with_namespace(names.NAMESPACE))["counters"]
-        self.counters = Counter[str]()
-        for counter in found:
-            self.counters[counter.key.metric.name] += counter.committed or 0
+        self.counters = counters(result)
 
     def documents(self, kind: type[Document]) -> dict[str, Document]:
         return {document.id: document for document in self._store.scan(kind.COLLECTION)}

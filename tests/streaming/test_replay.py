@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from apache_beam.io.gcp.pubsub import PubsubMessage
-from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.runners.direct import executor
 from streaming_support import (
     KEYS,
@@ -18,6 +17,7 @@ from streaming_support import (
     StoppedClock,
     Stream,
     config,
+    counters,
     message,
     pipeline,
     pseudonym,
@@ -70,14 +70,11 @@ def run_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
         p = pipeline()
         sinks = job.Sinks(dead_letters=collected.into("dead letters"))
         job.build(p, stream.passes().watermark(60).passes().source(), sinks, settings)
-        found = run(p).metrics().query(MetricsFilter().with_namespace(names.NAMESPACE))["counters"]
-        counters = Counter[str]()
-        for counter in found:
-            counters[counter.key.metric.name] += counter.committed or 0
+        counted = counters(run(p))
         profiles = SqliteStore(path, clock=lambda: NOW).scan(Profile.COLLECTION)
         return Left(
             [from_message(letter.data) for letter in collected["dead letters"]],
-            counters,
+            counted,
             {profile.id: profile.events for profile in profiles if isinstance(profile, Profile)},
         )
 
