@@ -201,6 +201,7 @@ def _row(label: str, micros: float, plain: float | None = None) -> None:
 def speed(count: int) -> None:
     """The table of steps."""
     _messages[:] = make_messages(count, count // EVENTS_PER_SHOPPER)
+    plain_loop()  # the first time, caches are cold
     plain = plain_loop()
     print(f"{count:,} events of {count // EVENTS_PER_SHOPPER:,} shoppers; events a second of CPU")
     print(f"  {'':<34}{'an event':>11} {'on Beam':>14} {'plain loop':>12}")
