@@ -70,6 +70,8 @@ class RowsFn(beam.DoFn):  # type: ignore[misc]
     SHOWN = ReadModifyWriteStateSpec("shown", ShownCoder())
     DUE = flush_timer.FLUSH_DUE
     FLUSH = TimerSpec("flush", TimeDomain.REAL_TIME)
+    # Of its own, as the flush must keep its time: set again to now, it would write a busy row more often.
+    FOLD = TimerSpec("fold", TimeDomain.REAL_TIME)
     END = TimerSpec("end", TimeDomain.WATERMARK)
 
     def __init__(self, config: JobConfig, *, half_life_us: int, capacity: int, flush_us: int) -> None:
@@ -109,6 +111,7 @@ class RowsFn(beam.DoFn):  # type: ignore[misc]
         changes: Any = beam.DoFn.StateParam(CHANGES),
         due: Any = beam.DoFn.StateParam(DUE),
         flush: Any = beam.DoFn.TimerParam(FLUSH),
+        fold: Any = beam.DoFn.TimerParam(FOLD),
         end: Any = beam.DoFn.TimerParam(END),
     ) -> None:
         packed = self.pack(element[1])
@@ -118,7 +121,21 @@ class RowsFn(beam.DoFn):  # type: ignore[misc]
             end.set(Timestamp(micros=self._config.wall_clock() + SHARED_RETENTION_US))
             self._flushes_due.inc()
         elif crc32(packed) % FOLD_EVERY == 0:
-            flush.set(Timestamp(micros=clock()))  # a busy key: what waits must not grow without end
+            fold.set(Timestamp(micros=clock()))
+
+    @on_timer(FOLD)  # type: ignore[untyped-decorator]
+    def fold(
+        self,
+        key: str = beam.DoFn.KeyParam,
+        changes: Any = beam.DoFn.StateParam(CHANGES),
+        stored: Any = beam.DoFn.StateParam(ROW),
+        shown: Any = beam.DoFn.StateParam(SHOWN),
+        due: Any = beam.DoFn.StateParam(DUE),
+    ) -> None:
+        """Works in what a busy row has put aside, which must not grow without end. The flush writes it."""
+        if due.read() is not None:  # else the flush came first
+            _, before = self._work_in(key, changes, stored, shown.read())
+            shown.write(before)
 
     @on_timer(FLUSH)  # type: ignore[untyped-decorator]
     def flush(
@@ -134,13 +151,12 @@ class RowsFn(beam.DoFn):  # type: ignore[misc]
         before = shown.read()
         if due.read() is None and not (before and before.pending_us):
             return []  # a second firing of the same timer
-        row, before = self._work_in(key, changes, stored, before, due)
+        self._count_flush(due)
+        row, before = self._work_in(key, changes, stored, before)
         now_us = self._config.timer_clock()
-        if not (len(row) or before.version):
-            return []  # touched, and never with anything
         waited_us = now_us - before.pending_us if before.pending_us else 0
         moved = rankings.has_moved(before.head, row.top(rankings.HEAD))
-        if moved or waited_us >= self._config.neighbors_settle_us:
+        if _is_nothing(row, before) or moved or waited_us >= self._config.neighbors_settle_us:
             return self._write(key, row, before, shown)
         if not before.pending_us:
             before = Shown(before.version, before.head, now_us)
@@ -169,17 +185,19 @@ class RowsFn(beam.DoFn):  # type: ignore[misc]
             stored.clear()
             shown.clear()
             return []
-        row, before = self._work_in(key, changes, stored, before, due)
+        self._count_flush(due)
+        row, before = self._work_in(key, changes, stored, before)
         end.set(Timestamp(micros=self._config.wall_clock() + SHARED_RETENTION_US))
         return self._write(key, row, before, shown)
 
-    def _work_in(
-        self, key: str, changes: Any, stored: Any, before: Shown | None, due: Any
-    ) -> tuple[DecayedRow, Shown]:
-        """The row with all that was put aside, and what is shown of it."""
+    def _count_flush(self, due: Any) -> None:
+        """The flush that is due, if one is, is being made."""
         if due.read() is not None:
             due.clear()
             self._flushes_done.inc()
+
+    def _work_in(self, key: str, changes: Any, stored: Any, before: Shown | None) -> tuple[DecayedRow, Shown]:
+        """The row with all that was put aside, and what is shown of it."""
         data = stored.read()
         if data is None:
             row, before = self._recall(key)
@@ -209,9 +227,11 @@ class RowsFn(beam.DoFn):  # type: ignore[misc]
         )
 
     def _write(self, key: str, row: DecayedRow, before: Shown, shown: Any) -> list[Document]:
+        """The document, and nothing waits any more; there is none of a row that never came to anything."""
         if before.pending_us:
             self._waited.inc()
-        if not (len(row) or before.version):
+        if _is_nothing(row, before):
+            shown.clear()
             return []
         now_us = self._config.wall_clock()
         version = max(before.version + 1, now_us)
@@ -220,3 +240,8 @@ class RowsFn(beam.DoFn):  # type: ignore[misc]
         shown.write(Shown(version, row.top(rankings.HEAD)))
         self._documents.inc()
         return [document]
+
+
+def _is_nothing(row: DecayedRow, before: Shown) -> bool:
+    """Whether a row is empty, and no document says otherwise: touched only, or what came was taken back."""
+    return not (len(row) or before.version)

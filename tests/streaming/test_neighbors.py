@@ -8,14 +8,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from streaming_support import NOW, Collected, Stream, config, event, pipeline, run, totals
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from streaming_support import (
+    NOW,
+    Collected,
+    Stream,
+    config,
+    counters,
+    event,
+    pipeline,
+    run,
+    stream_clock,
+    totals,
+)
 
 from evermail.clock import DAY, SECOND
-from evermail.decay import UNIT
+from evermail.decay import UNIT, DecayedRow
 from evermail.documents import SHARED_RETENTION_US, Neighbor, Neighbors
 from evermail.interest import RowUpdate, pack_all
 from evermail.stores.sqlite import SqliteStore
-from pipeline.neighbors import CountNeighbors
+from pipeline import names
+from pipeline.neighbors import CountNeighbors, NeighborsFn
 from pipeline.rows import FOLD_EVERY
 from pipeline.shoppers import Shoppers
 
@@ -30,9 +44,9 @@ def rows(collected: Collected) -> Rows:
     """Runs a stream of (item id, RowUpdate) through the transform."""
 
     def run_(stream: Stream, **changes: Any) -> list[Neighbors]:
-        settings = config(**{"interest_half_life_us": FOREVER, **changes})
+        job = config(**{"interest_half_life_us": FOREVER, **changes})
         p = pipeline()
-        p | stream.source() | CountNeighbors(settings) | collected.into("rows")
+        p | stream.source() | CountNeighbors(job) | collected.into("rows")
         run(p)
         return collected["rows"]
 
@@ -119,9 +133,9 @@ def test_duplicates_and_refused_events_count_for_nothing(collected: Collected) -
     collision, late = event("C", at=-5, event_id=second.event_id), event("D", at=-7200)
     p = pipeline()
     stream = Stream().arrives(first, second).arrives(second, first, collision, late).arrives(second).passes()
-    settings = config(interest_half_life_us=FOREVER)
-    shopped = p | stream.source() | Shoppers(settings)
-    shopped.row_updates | CountNeighbors(settings) | collected.into("rows")
+    job = config(interest_half_life_us=FOREVER)
+    shopped = p | stream.source() | Shoppers(job)
+    shopped.row_updates | CountNeighbors(job) | collected.into("rows")
     run(p)
     # B was seen right after A: 1 forwards, half of that backwards
     assert {row.id: totals(row.neighbors) for row in collected["rows"]} == {"A": {"B": 1.0}, "B": {"A": 0.5}}
@@ -188,14 +202,105 @@ class TestSmallChanges:
         assert totals(row.neighbors) == {"B": 8.5, "C": 13.0}
 
 
-def test_a_busy_row_does_not_pile_up_what_it_put_aside(rows: Rows) -> None:
-    """It is worked in before its time, now and then, whatever the interval."""
+class _FewReadings:
+    """A wall clock that a job which never ends cannot go on reading."""
+
+    left = 0
+
+    def __call__(self) -> int:
+        assert _FewReadings.left, "the job reads the clock again and again"
+        _FewReadings.left -= 1
+        return NOW
+
+
+class TestWhatComesToNothing:
+    """A change that shows in no ranking waits; then it is taken back, and no document ever told of it."""
+
+    WAITS, BACK = update("A", -5, C=-0.5), update("A", -5, C=0.5)
+
+    @pytest.mark.usefixtures("every_bundle_counts")
+    @pytest.mark.parametrize(
+        "stream",
+        [
+            Stream().arrives(WAITS).passes().arrives(BACK).passes(),
+            Stream().arrives(WAITS).passes().arrives(BACK).passes(700),
+            Stream().arrives(WAITS).passes().arrives(BACK),
+        ],
+        ids=["by a flush", "after it waited long enough", "by the end"],
+    )
+    def test_nothing_is_written_and_the_job_comes_to_rest(self, stream: Stream, collected: Collected) -> None:
+        _FewReadings.left = 50
+        job = config(neighbors_settle_us=600 * SECOND, wall_clock=_FewReadings())
+        p = pipeline()
+        p | stream.source() | CountNeighbors(job) | collected.into("rows")
+        counted = counters(run(p))
+        assert collected["rows"] == []
+        assert counted[names.ROWS_WAITING] == counted[names.ROWS_WAITED] == 1
+        assert counted[names.ROW_FLUSHES_DUE] == counted[names.ROW_FLUSHES_DONE] == 2
+
+    def test_the_row_begins_anew(self, rows: Rows) -> None:
+        stream = Stream().arrives(self.WAITS).passes().arrives(self.BACK).passes()
+        (row,) = rows(stream.arrives(update("A", B=1.0)).passes(), neighbors_settle_us=600 * SECOND)
+        assert totals(row.neighbors) == {"B": 1.0}
+
+
+@pytest.mark.usefixtures("every_bundle_counts")
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(["passes", -1.0, -0.5, 0.5, 1.0]), max_size=8))
+def test_whatever_comes_and_goes_the_job_comes_to_rest(steps: list[str | float]) -> None:
     stream = Stream()
-    for at in range(0, 4 * FOLD_EVERY, 64):
-        stream.arrives(*(update("A", (at + n) / 1000, B=1.0) for n in range(64))).passes(0.001)
-    found = rows(stream.passes(3600), neighbors_flush_us=3000 * SECOND)
-    assert len(found) > 1
-    assert totals(found[-1].neighbors) == {"B": 4.0 * FOLD_EVERY}
+    for step in steps:
+        stream.passes() if step == "passes" else stream.arrives(update("A", B=step))
+    _FewReadings.left = 50
+    p, collected = pipeline(), Collected()
+    slow = config(neighbors_settle_us=600 * SECOND, wall_clock=_FewReadings())
+    p | stream.source() | CountNeighbors(slow) | collected.into("rows")
+    counted = counters(run(p))
+    assert counted[names.ROWS_WAITING] == counted[names.ROWS_WAITED]
+    assert counted[names.ROW_FLUSHES_DUE] == counted[names.ROW_FLUSHES_DONE]
+    weight = sum(step for step in steps if step != "passes")
+    assert [totals(row.neighbors) for row in collected["rows"][-1:] if row.neighbors] == (
+        [{"B": weight}] if weight > 0 else []
+    )
+
+
+class TestBusyRows:
+    """What is put aside is worked in before its time, now and then; the document keeps its time."""
+
+    CHANGES = 4 * FOLD_EVERY
+
+    def stream(self) -> Stream:
+        stream = Stream()
+        for at in range(0, self.CHANGES, 64):
+            stream.arrives(*(update("A", (at + n) / 1000, B=1.0) for n in range(64))).passes(0.001)
+        return stream
+
+    def test_they_are_written_once_an_interval(self, rows: Rows) -> None:
+        (row,) = rows(self.stream().passes(3600), neighbors_flush_us=3000 * SECOND)
+        assert totals(row.neighbors) == {"B": float(self.CHANGES)}
+
+    def test_they_do_not_pile_up_what_they_put_aside(
+        self, rows: Rows, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        taken_at, take = [], NeighborsFn.take
+
+        def watched(self: NeighborsFn, row: DecayedRow, packed: bytes) -> None:
+            taken_at.append(stream_clock())
+            take(self, row, packed)
+
+        monkeypatch.setattr(NeighborsFn, "take", watched)
+        rows(self.stream().passes(3600), neighbors_flush_us=3000 * SECOND)
+        assert len(taken_at) == self.CHANGES
+        assert sum(at < SECOND for at in taken_at) > self.CHANGES / 2
+
+    @pytest.mark.usefixtures("every_bundle_counts")
+    def test_a_flush_counts_once_however_often_its_row_was_worked_in(self, collected: Collected) -> None:
+        p = pipeline()
+        job = config(neighbors_flush_us=3000 * SECOND)
+        p | self.stream().passes(3600).source() | CountNeighbors(job) | collected.into("rows")
+        counted = counters(run(p))
+        assert counted[names.ROW_FLUSHES_DUE] == counted[names.ROW_FLUSHES_DONE] == 1
+        assert counted[names.ROW_UPDATES_TAKEN] == self.CHANGES
 
 
 class TestBootstrap:
@@ -224,6 +329,11 @@ class TestBootstrap:
         )
         (after,) = rows(Stream().arrives(update("A", 0, C=1.0)).passes(), **self.settings(store))
         assert totals(after.neighbors) == {"B": 3.0, "C": 1.0}
+
+    def test_a_busy_row_remembers_what_the_store_shows(self, rows: Rows, store: SqliteStore) -> None:
+        store.put_many([Neighbors(id="A", version=NOW + 9, updated_at=5, as_of=NOW, total=0.0, neighbors=[])])
+        (after,) = rows(TestBusyRows().stream().passes(3600), **self.settings(store))
+        assert after.version == NOW + 10
 
     def test_it_may_be_told_to_begin_from_nothing(self, rows: Rows, store: SqliteStore) -> None:
         store.put_many([Neighbors(id="A", version=5, updated_at=5, as_of=NOW, total=0.0, neighbors=[])])
