@@ -46,6 +46,14 @@ def allows(statements: list[Statement], second: int) -> bool:
     return any(after.second <= second for after in statements[withdrawal + 1 :])
 
 
+def after_erasure(statements: list[Statement], second: int) -> list[Statement]:
+    """What is left of them when everything up to this second is erased: what was said since, and a no that
+    still held. Who refuses and is then forgotten has not agreed."""
+    before = [statement for statement in statements if statement.second <= second]
+    refusal = [before[-1]] if before and not before[-1].allowed else []
+    return [*refusal, *(statement for statement in statements if statement.second > second)]
+
+
 def withheld(event: Event) -> bool:
     """Whether an event says for itself that it may not be used."""
     return event.consent is not None and not event.consent.personalization

@@ -27,6 +27,9 @@ RETENTION_S = 8 * 86_400
 MAX_RETRY_US = clock.HOUR
 """A copy whose event time is further off than this is another event under the same id."""
 
+MAX_HASH = (1 << 63) - 1
+"""The greatest hash of an id."""
+
 _PRUNE_EVERY = 64
 _FINGERPRINT = 0xFFFFFFFF
 _COUNTED = 1 << 32
@@ -64,10 +67,22 @@ class KnownIds(msgspec.Struct, array_like=True):
         """`second` is the event's time, or what is taken for it, in seconds."""
         known = self.seen.get(marks.id_hash)
         if known is None:
-            return Standing.FORGOTTEN if (second, marks.id_hash) <= self.horizon else Standing.NEW
+            return Standing.FORGOTTEN if self.has_forgotten(second, marks.id_hash) else Standing.NEW
         apart_us = abs((known >> _SECOND) - event.event_time // clock.SECOND) * clock.SECOND
         same = known & _FINGERPRINT == marks.fingerprint or _known_by_another_name(event, known)
         return Standing.COPY if same and apart_us <= MAX_RETRY_US else Standing.COLLISION
+
+    def knows(self, id_hash: int, second: int) -> bool:
+        """Whether an id is remembered, or may have been."""
+        return id_hash in self.seen or self.has_forgotten(second, id_hash)
+
+    def has_forgotten(self, second: int, id_hash: int) -> bool:
+        """Whether an id that is not known may have been, and was let go."""
+        return (second, id_hash) <= self.horizon
+
+    def forget_time(self, second: int, id_hash: int) -> None:
+        """Up to there, what is not known is not taken for new any more."""
+        self.horizon = max(self.horizon, (second, id_hash))
 
     def remember(self, marks: Marks, second: int, *, counted: bool) -> None:
         """`counted` says whether the event counts in the profile rather than in aggregates only."""
@@ -115,7 +130,7 @@ class KnownIds(msgspec.Struct, array_like=True):
         entries = sorted(self.seen.items(), key=lambda entry: (entry[1] >> _SECOND, entry[0]))
         excess = len(entries) - keep
         last_hash, last = entries[excess - 1]
-        self.horizon = max(self.horizon, (last >> _SECOND, last_hash))
+        self.forget_time(last >> _SECOND, last_hash)
         self.seen = dict(entries[excess:])
 
 

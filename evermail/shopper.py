@@ -11,18 +11,18 @@ from enum import Enum
 
 import msgspec
 
-from evermail import clock, consent
+from evermail import clock, consent, links
 from evermail.consent import Statement
 from evermail.documents import Profile, Seen
-from evermail.event_ids import KnownIds, Standing, marks_of
+from evermail.event_ids import MAX_HASH, KnownIds, Standing, marks_of
 from evermail.events import Event, EventName
 from evermail.holdings import CHANGE_HOLDINGS, CartLine, Holdings
 from evermail.interest import MAX_LINES, TOUCHES, Changes, RowUpdate, Touch
+from evermail.links import Link
 
 MAX_HISTORY = 64
 PROFILE_HISTORY = 50
 PROFILE_RETENTION_US = 180 * clock.DAY
-MAX_LINKS = 8
 
 Updates = list[tuple[str, RowUpdate]]
 
@@ -40,21 +40,15 @@ class Verdict(Enum):
     """It is older than the erasure of its shopper: dropped, and nothing is kept of it."""
 
 
-class Link(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
-    """An `identify`: from `event_time` on, what this client does is done by `user`."""
-
-    event_time: int
-    event_hash: int
-    user: str
-
-
 class ShopperState(msgspec.Struct, array_like=True):
     """What is remembered of one shopper, a user or a client that is not known to be one.
 
     `events` counts what went into the profile and is in it still, `dropped` what was in it once and left it,
     by erasure or the withdrawal of consent. Touches up to `history_horizon` have been let go: what comes
     from before it still counts as an event, and in cart and purchases, but pairs with nothing, since its
-    neighbours in time are not known any more. `links` are those of a client.
+    neighbours in time are not known any more. `links` are those of a client, and `passed_until` the time of
+    the newest event that went to a user by one of them. `renamed` is the name under which this shopper goes
+    on since pseudonym keys were rotated, `formerly` the one before.
     """
 
     events: int = 0
@@ -68,6 +62,9 @@ class ShopperState(msgspec.Struct, array_like=True):
     statements: list[Statement] = []
     erased_second: int = -1
     links: list[Link] = []
+    passed_until: int = 0
+    renamed: str = ""
+    formerly: str = ""
 
     def copy(self) -> ShopperState:
         """A state of its own, as deep as updates reach."""
@@ -83,6 +80,9 @@ class ShopperState(msgspec.Struct, array_like=True):
             list(self.statements),
             self.erased_second,
             list(self.links),
+            self.passed_until,
+            self.renamed,
+            self.formerly,
         )
 
     @property
@@ -101,7 +101,7 @@ class ShopperState(msgspec.Struct, array_like=True):
     @property
     def has_document(self) -> bool:
         """Whether there is more to keep of this shopper than which events were counted."""
-        return bool(self.events or self.statements or self.links)
+        return bool(self.events or self.statements or self.links or self.renamed)
 
     def apply(self, event: Event, *, oldest_us: int, now_us: int) -> tuple[Verdict, Updates]:
         """Takes one event in, unless it is a duplicate, a collision, older than `oldest_us`, of a time whose
@@ -113,20 +113,20 @@ class ShopperState(msgspec.Struct, array_like=True):
         marks = marks_of(event)
         time_us = happened_us(event, now_us)
         second = time_us // clock.SECOND
-        standing = self.ids.judge(event, marks, second)
-        if standing is Standing.COPY:
-            return Verdict.DUPLICATE, []
-        if standing is Standing.COLLISION:
-            return Verdict.COLLISION, []
-        if second <= self.erased_second:
-            return Verdict.ERASED, []
         name = event.event_name
         updates: Updates = []
         if name is EventName.UPDATE_CONSENT:
-            # However late it comes, and even if this should be a copy: what a shopper says holds.
+            # However late it comes, and whatever becomes of the event: what a shopper says holds.
             updates = self.hear(event, marks.id_hash, now_us) or []
+        standing = self.ids.judge(event, marks, second)
+        if standing is Standing.COPY:
+            return Verdict.DUPLICATE, updates
+        if standing is Standing.COLLISION:
+            return Verdict.COLLISION, updates
+        if second <= self.erased_second:
+            return Verdict.ERASED, updates
         if event.event_time < oldest_us and name not in _NEVER_LATE:
-            return Verdict.LATE, []
+            return Verdict.LATE, updates
         if standing is Standing.FORGOTTEN and name is not EventName.ERASE_USER:
             return Verdict.FORGOTTEN, updates
         if name is EventName.ERASE_USER:
@@ -154,6 +154,7 @@ class ShopperState(msgspec.Struct, array_like=True):
         second = happened_us(event, now_us) // clock.SECOND
         if not consent.say(self.statements, Statement(second, id_hash, event.consent.personalization)):
             return None
+        self.statements = consent.after_erasure(self.statements, self.erased_second)
         return self._keep_what_is_allowed()
 
     def may_use(self, event: Event) -> bool:
@@ -169,25 +170,26 @@ class ShopperState(msgspec.Struct, array_like=True):
         return not self.statements or consent.allows(self.statements, event.event_time // clock.SECOND)
 
     def user_at(self, time_us: int) -> Link | None:
-        """Whose event of this time is, if it is a client's: the user of the last `identify` until then. What
-        came before the first one belongs to the first user."""
-        if not self.links:
-            return None
-        found = self.links[0]
-        for link in self.links:
-            if link.event_time > time_us:
-                break
-            found = link
-        return found
+        """Whose event of this time is, if it is a client's."""
+        return links.at(self.links, time_us)
 
-    def link(self, link: Link) -> bool:
-        """Joins a client to a user. Returns whether that was news."""
-        if link in self.links:
+    def link(self, time_us: int, event_hash: int, user: str) -> bool:
+        """Joins a client to a user from a time on, or from when nothing has gone to another user yet: copies
+        of what has must go the same way. Returns whether that was news.
+        """
+        if links.is_known(self.links, event_hash, user) or self.ids.has_forgotten(
+            time_us // clock.SECOND, event_hash
+        ):
             return False
-        self.links = sorted([*self.links, link])
-        if len(self.links) > MAX_LINKS:
-            del self.links[1]  # the first one says whose everything before it is
+        if self.links and time_us <= self.passed_until:
+            time_us = self.passed_until + 1
+        self._add_link(Link(time_us, event_hash, user))
         return True
+
+    def _add_link(self, link: Link) -> None:
+        unsure_us = links.add(self.links, link)
+        if unsure_us is not None:
+            self.ids.forget_time(unsure_us // clock.SECOND, MAX_HASH)
 
     def erase(self, second: int) -> Updates:
         """Nothing up to this second stays, and nothing of it may come back.
@@ -200,27 +202,34 @@ class ShopperState(msgspec.Struct, array_like=True):
         uncounted = self.events - self.ids.counted_after(-1)  # their ids have been let go
         kept = self.ids.counted_after(second) + (uncounted if self.ids.horizon[0] > second else 0)
         self.ids.forget_until(second)
-        self.statements = [statement for statement in self.statements if statement.second > second]
+        self.statements = consent.after_erasure(self.statements, second)
         self.links = [link for link in self.links if link.event_time // clock.SECOND > second]
         return self._drop_all_but(kept, lambda time_us: time_us // clock.SECOND > second)
 
-    def hand_over(self) -> tuple[ShopperState, Updates]:
-        """Gives up everything but ids and links, for the user that this client turned out to be.
+    def hand_over(self, renamed: str = "") -> tuple[ShopperState, Updates]:
+        """Gives up everything but ids and links, for the user that this client turned out to be; or, where
+        `renamed` says so, links and the erasure too, for the same shopper under another name.
 
         Returns what is given, and the changes that take its pairs back: they are made anew among the
-        user's own. The ids stay known here as well: copies may come by either way.
+        receiver's own. The ids stay known here as well: copies may come by either way.
         """
         changes = Changes()
         changes.take_back(self.touches)
         given = self.copy()
-        given.links, given.dropped, given.erased_second = [], 0, -1
+        given.dropped = 0
+        if renamed:
+            self.renamed, self.links = renamed, []
+        else:
+            given.links, given.passed_until, given.erased_second = [], 0, -1
         self.events, self.as_of, self.statements = 0, 0, []
         self.touches, self.holdings, self.history_horizon = [], Holdings(), 0
         self.ids.discount(frozenset())
         return given, changes.records()
 
     def take_over(self, given: ShopperState) -> Updates:
-        """Takes in what was remembered of a client of this user; the way back of `hand_over`."""
+        """Takes in what was remembered of a client of this user, or of this shopper under a former name; the
+        way back of `hand_over`."""
+        erased_updates = self.erase(given.erased_second)
         erased = (self.erased_second + 1) * clock.SECOND
         dropped = 0
         if self.erased_second >= 0:
@@ -228,6 +237,11 @@ class ShopperState(msgspec.Struct, array_like=True):
             dropped = given.events - kept
         for statement in given.statements:
             consent.say(self.statements, statement)
+        self.statements = consent.after_erasure(self.statements, self.erased_second)
+        for link in given.links:
+            if link.event_time >= erased and link not in self.links:
+                self._add_link(link)
+        self.passed_until = max(self.passed_until, given.passed_until)
         self.ids.merge(given.ids)
         self.events += given.events - dropped
         self.dropped += dropped
@@ -243,14 +257,14 @@ class ShopperState(msgspec.Struct, array_like=True):
         if dropped:
             moved.keep(lambda time_us: time_us >= erased)
         self.holdings.merge(moved)
-        updates = changes.records()
+        updates = erased_updates + changes.records()
         return updates + self._keep_what_is_allowed() if self.statements else updates
 
     def to_profile(self, shopper: str, now_us: int) -> Profile:
         """The document of this shopper, with the memory that a state can be made of again.
 
         Its version is the time of writing, moved on where clocks go back. One that says nothing is already
-        expired; one of a client who is known as a user says only where to look.
+        expired; one of a client who is known as a user, or of a former name, says only where to look.
         """
         self.version = max(self.version + 1, now_us)
         as_of = max([self.as_of, *(link.event_time for link in self.links)])
@@ -270,7 +284,7 @@ class ShopperState(msgspec.Struct, array_like=True):
             ],
             cart=self.holdings.quantities(),
             purchased=dict(sorted(self.holdings.purchased.items())),
-            moved_to=self.links[-1].user if self.links else None,
+            moved_to=self.renamed or (self.links[-1].user if self.links else None),
         )
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What comes to a user: events, and what was remembered of a client who turned out to be this user."""
+"""What comes to a shopper: events, and what was remembered of the same person elsewhere."""
 
 from __future__ import annotations
 
@@ -12,15 +12,22 @@ from evermail.shopper import ShopperState
 
 
 class Handover(msgspec.Struct, frozen=True):
-    """The memory of a client. It is given once: the client's own state is empty from then on."""
+    """The memory of a client for its user, or of a former name for the new one. It is given once: the giver's
+    own state is empty from then on."""
 
     state: ShopperState
     received_at: int
     """When the event came that brought it about."""
+    to: str
+    """Who it is for."""
+    to_aliases: tuple[str, ...] = ()
+    """What that one was called under an earlier pseudonym key."""
+    formerly: str = ""
+    """The former name that this is the memory of; empty if it is a client's."""
 
 
 class Arrival:
-    """The type of what comes to a user, for Beam: an `Event` or a `Handover`."""
+    """The type of what comes to a shopper, for Beam: an `Event` or a `Handover`."""
 
 
 class ArrivalCoder(coders.Coder):  # type: ignore[misc]

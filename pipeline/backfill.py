@@ -19,11 +19,10 @@ from evermail.events import Accepted, Event
 from evermail.shopper import ShopperState
 from pipeline import names
 from pipeline.arrivals import Handover
-from pipeline.clients import Clients
 from pipeline.config import JobConfig
-from pipeline.keeper import ACCEPTED, MOVED, Keeper
-from pipeline.shoppers import Shopped, merged, route, typed_outputs
-from pipeline.users import Users
+from pipeline.keeper import ACCEPTED, Keeper
+from pipeline.rotation import FormerNames
+from pipeline.shoppers import Shopped, by_steps, typed_outputs
 
 _OF_NOBODY = "of_nobody"
 
@@ -42,10 +41,7 @@ class RememberAll(beam.PTransform):  # type: ignore[misc]
         )
         told["of_somebody"].element_type = Event
         told[_OF_NOBODY].element_type = Accepted
-        of_clients, of_users = route(told["of_somebody"])
-        clients = self._all(of_clients, "Clients", Clients)
-        arrivals = (of_users, clients[MOVED]) | "Arrivals" >> beam.Flatten()
-        shopped = merged(clients, self._all(arrivals, "Users", Users))
+        shopped = by_steps(told["of_somebody"], self._config, self._all)
         accepted = (shopped.accepted, told[_OF_NOBODY]) | "All that counts" >> beam.Flatten()
         return shopped._replace(accepted=accepted)
 
@@ -81,8 +77,11 @@ class _RememberAllFn(beam.DoFn):  # type: ignore[misc]
         self._config = config
         self._keeper_type = keeper
 
+    def setup(self) -> None:
+        self._former_names = FormerNames.of(self._config)
+
     def start_bundle(self) -> None:
-        self._keeper = self._keeper_type(self._config)
+        self._keeper = self._keeper_type(self._config, self._former_names)
 
     def finish_bundle(self) -> Iterator[Any]:
         yield from self._keeper.finish_bundle()

@@ -2,7 +2,7 @@
 
 Nothing here knows where the memory is kept: pipeline/remember.py keeps it in Beam's state, and
 pipeline/backfill.py for as long as it works through all that one shopper ever did. What clients and users
-have in common is here; pipeline/clients.py and pipeline/users.py say in what they differ.
+have in common is here; pipeline/clients.py, users.py and former_names.py say in what they differ.
 """
 
 from __future__ import annotations
@@ -22,24 +22,27 @@ from evermail.event_ids import MAX_IDS
 from evermail.events import Accepted, Code, Event, EventName, Rejected, to_json
 from evermail.interest import pack_all
 from evermail.shopper import PROFILE_RETENTION_US, ShopperState, Updates, Verdict, happened_us
-from evermail.tokens import DEFAULT_MAX_AGE_US
 from pipeline import names
+from pipeline.arrivals import Handover
 from pipeline.bootstrap import Stored
 from pipeline.config import JobConfig
+from pipeline.rotation import FormerNames
 
 ACCEPTED, ROW_UPDATES, REFUSED = "accepted", "row_updates", "refused"
-LATE, ERASURES, MOVED = "late", "erasures", "moved"
+LATE, ERASURES = "late", "erasures"
+MOVED, MOVED_FORMER, RENAMED = "moved", "moved_former", "renamed"
 
 
 class Keeper:
-    """Updates memories, for one bundle. Subclasses implement `visit` and `aliases`.
+    """Updates memories, for one bundle. Subclasses implement `visit`.
 
     What follows from a visit gathers in `out`: outputs of a DoFn. `changed` and `flush_wanted` say whether
     the state is another one, and whether the profile is. `tally` counts by the names of counters.
     """
 
-    def __init__(self, config: JobConfig) -> None:
+    def __init__(self, config: JobConfig, former_names: FormerNames) -> None:
         self.config = config
+        self.former_names = former_names
         self.tally: Counter[str] = Counter()
         self._rows: dict[str, list[bytes]] = {}
         self._latest_us = 0
@@ -56,10 +59,6 @@ class Keeper:
         """Does what one arrival asks for."""
         raise NotImplementedError
 
-    def aliases(self, arrival: Any) -> tuple[str, ...]:
-        """What this shopper was called under earlier pseudonym keys."""
-        raise NotImplementedError
-
     def take(self, shopper: str, state: ShopperState, arrival: Any) -> None:
         """Visits, and counts what thereby left the profile."""
         dropped = state.dropped
@@ -67,27 +66,22 @@ class Keeper:
         if state.dropped != dropped:
             self.tally[names.DROPPED] += state.dropped - dropped
 
-    def recall(self, shopper: str, arrival: Any) -> ShopperState:
-        """A new state, of what the store holds under this key or a name from before keys rotated."""
-        state = ShopperState()
-        aliases = self.aliases(arrival)
-        profile_keys = [Key(Profile.COLLECTION, key) for key in (shopper, *aliases)]
-        erasure_keys = [Key(Erasure.COLLECTION, key) for key in (shopper, *aliases)]
-        found = self._stored.read([*profile_keys, *erasure_keys])
-        for key in profile_keys:
-            profile = found.get(key)
-            if not isinstance(profile, Profile) or (key.id != shopper and profile.moved_to == shopper):
-                continue
-            state = ShopperState.from_profile(profile)
-            if key.id != shopper:
-                self._leave_word(profile, shopper)
-                self.note(flush=True)
-            break
-        for key in erasure_keys:
-            erasure = found.get(key)
-            if isinstance(erasure, Erasure):
-                state.erased_second = max(state.erased_second, erasure.erased_at // clock.SECOND)
+    def recall(self, shopper: str) -> ShopperState:
+        """A new state, of what the store holds."""
+        profile_key, erasure_key = Key(Profile.COLLECTION, shopper), Key(Erasure.COLLECTION, shopper)
+        found = self._stored.read([profile_key, erasure_key])
+        profile, erasure = found.get(profile_key), found.get(erasure_key)
+        state = ShopperState.from_profile(profile) if isinstance(profile, Profile) else ShopperState()
+        if isinstance(erasure, Erasure):
+            state.erased_second = max(state.erased_second, erasure.erased_at // clock.SECOND)
         return state
+
+    def take_over(self, state: ShopperState, handover: Handover) -> None:
+        """Takes in what was remembered elsewhere."""
+        self.update_rows(state.take_over(handover.state))
+        state.formerly = handover.formerly or state.formerly
+        self.tally[names.HANDOVERS_TAKEN] += 1
+        self.note(flush=True)
 
     def received_us(self, event: Event) -> int:
         """When Pub/Sub took the event."""
@@ -109,12 +103,14 @@ class Keeper:
             event, oldest_us=received_us - self.config.allowed_lateness_us, now_us=received_us
         )
         tally = self.tally
+        if event.event_name is EventName.UPDATE_CONSENT and verdict is not Verdict.AGGREGATED:
+            self.note(flush=True)  # it was heard, whatever else becomes of it
         if verdict is Verdict.ACCEPTED:
             self.changed = self.flush_wanted = True
             tally[names.ACCEPTED] += 1
             self.emit(ACCEPTED, Accepted(shopper, event))
             if event.event_name is EventName.ERASE_USER:
-                self.erase_documents(shopper, event)
+                self.erase_documents(shopper, state, event)
         elif verdict is Verdict.AGGREGATED:
             # Who has a document has the id kept there as well; nobody gets one for what may not be used.
             self.note(flush=state.has_document)
@@ -129,8 +125,6 @@ class Keeper:
         elif verdict is Verdict.ERASED:
             tally[names.ERASED] += 1
         else:
-            if event.event_name is EventName.UPDATE_CONSENT:
-                self.note(flush=True)
             self._refuse(event if state.may_use(event) else consent.for_aggregates(event), verdict)
         if updates:
             self.update_rows(updates)
@@ -156,34 +150,19 @@ class Keeper:
         for name, count in self.tally.items():
             Metrics.counter(names.NAMESPACE, name).inc(count)
 
-    def erase_documents(self, shopper: str, event: Event) -> None:
+    def erase_documents(self, shopper: str, state: ShopperState, event: Event) -> None:
         """Has all that is stored of a shopper erased."""
         now_us = self.config.wall_clock()
-        for key in (shopper, *self.aliases(event)):
+        for name in filter(None, (shopper, state.formerly)):
             self.tally[names.ERASURES_SENT] += 1
             erasure = Erasure(
-                id=key,
+                id=name,
                 version=now_us,
                 updated_at=now_us,
                 expire_at=now_us + PROFILE_RETENTION_US,
                 erased_at=happened_us(event, self.received_us(event)),
             )
             self.emit(ERASURES, erasure)
-
-    def _leave_word(self, profile: Profile, shopper: str) -> None:
-        """Emails on their way ask by the old name until their tokens expire."""
-        now_us = self.config.wall_clock()
-        self.tally[names.DOCUMENTS_MADE] += 1
-        moved = Profile(
-            id=profile.id,
-            version=max(profile.version + 1, now_us),
-            updated_at=now_us,
-            expire_at=now_us + DEFAULT_MAX_AGE_US,
-            as_of=0,
-            events=0,
-            moved_to=shopper,
-        )
-        self.out.append(moved)
 
     def _refuse(self, event: Event, verdict: Verdict) -> None:
         if verdict is Verdict.LATE:

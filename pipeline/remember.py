@@ -22,6 +22,7 @@ from pipeline import flush_timer, names
 from pipeline.coders import StructCoder
 from pipeline.config import JobConfig
 from pipeline.keeper import Keeper
+from pipeline.rotation import FormerNames
 from pipeline.state_cache import Weighed, quick_weights
 
 _SLACK_US = clock.DAY
@@ -30,17 +31,19 @@ _SLACK_US = clock.DAY
 
 class Kept(msgspec.Struct, Weighed, array_like=True):
     """The cell of one shopper: `due_us` is when the profile is to be written, by the timers' clock, `end_us`
-    when all of it is to be forgotten, in event time. Microseconds; 0 where the timer is not set."""
+    when all of it is to be forgotten, in event time. Microseconds; 0 where the timer is not set. `unsaved`
+    says that the document lacks something which nobody reads in it but the next job."""
 
     state: ShopperState
     due_us: int = 0
     end_us: int = 0
+    unsaved: bool = False
 
     def __sizeof__(self) -> int:
         return self.state.size
 
     def copy(self) -> Kept:
-        return Kept(self.state.copy(), self.due_us, self.end_us)
+        return Kept(self.state.copy(), self.due_us, self.end_us, self.unsaved)
 
 
 class KeptCoder(StructCoder):
@@ -62,9 +65,10 @@ class RememberFn(beam.DoFn):  # type: ignore[misc]
 
     def setup(self) -> None:
         quick_weights(self._config.quick_state_cache)
+        self._former_names = FormerNames.of(self._config)
 
     def start_bundle(self) -> None:
-        self._keeper = self._keeper_type(self._config)
+        self._keeper = self._keeper_type(self._config, self._former_names)
         self._open: dict[str, Kept] = {}
 
     def finish_bundle(self) -> Iterator[Any]:
@@ -82,11 +86,13 @@ class RememberFn(beam.DoFn):  # type: ignore[misc]
         out = keeper.begin()
         kept = self._kept(shopper, cell)
         if kept is None:
-            kept = self._open[shopper] = Kept(keeper.recall(shopper, arrival))
+            kept = self._open[shopper] = Kept(keeper.recall(shopper))
         keeper.take(shopper, kept.state, arrival)
         if keeper.changed:
             if keeper.flush_wanted:
                 self._schedule(kept, flush)
+            elif kept.state.links:
+                kept.unsaved = True
             self._put_off(kept, end)
             cell.write(kept)
         return out
@@ -114,7 +120,8 @@ class RememberFn(beam.DoFn):  # type: ignore[misc]
         kept = self._kept(shopper, cell)
         if kept is None:
             return []
-        if kept.due_us:
+        early = self._config.wall_clock() < kept.end_us
+        if kept.due_us or (early and kept.unsaved):
             kept.end_us = 0
             self._put_off(kept, end)
             return [self._profile(shopper, kept, cell)]
@@ -138,10 +145,11 @@ class RememberFn(beam.DoFn):  # type: ignore[misc]
             end.set(Timestamp(micros=kept.end_us))
 
     def _profile(self, shopper: str, kept: Kept, cell: Any) -> Document:
-        kept.due_us = 0
+        if kept.due_us:
+            self._keeper.tally[names.PROFILE_FLUSHES_DONE] += 1
+        kept.due_us, kept.unsaved = 0, False
         profile = kept.state.to_profile(shopper, self._config.wall_clock())
         cell.write(kept)
-        self._keeper.tally[names.PROFILE_FLUSHES_DONE] += 1
         self._keeper.tally[names.DOCUMENTS_MADE] += 1
         return profile
 

@@ -1,12 +1,13 @@
 """Everything known of one shopper meets in one place: duplicates out, history and interests in.
 
-In two steps, as Beam's state has one key: first browsers (pipeline/clients.py), for what comes without a user
-and for what joins the two; then users (pipeline/users.py).
+In steps, as Beam's state has one key: first browsers (pipeline/clients.py), for what comes without a user and
+for what joins the two; then users (pipeline/users.py). Before either, whoever has a former name gets the new
+one (pipeline/former_names.py), which is nobody until pseudonym keys are rotated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -18,14 +19,26 @@ from evermail.events import Accepted, Event, EventName, Rejected
 from pipeline.arrivals import Arrival
 from pipeline.clients import Clients
 from pipeline.config import JobConfig
-from pipeline.keeper import ACCEPTED, ERASURES, LATE, MOVED, REFUSED, ROW_UPDATES
+from pipeline.former_names import FormerClients, FormerUsers
+from pipeline.keeper import (
+    ACCEPTED,
+    ERASURES,
+    LATE,
+    MOVED,
+    MOVED_FORMER,
+    REFUSED,
+    RENAMED,
+    ROW_UPDATES,
+    Keeper,
+)
 from pipeline.remember import RememberFn
+from pipeline.rotation import FormerNames
 from pipeline.users import Users
 
 _JOINS = frozenset({EventName.IDENTIFY, EventName.UPDATE_CONSENT, EventName.ERASE_USER})
 """Events that concern a browser as well as its user."""
 
-USERS = "users"
+CLIENTS, USERS, FORMER_CLIENTS, FORMER_USERS = "clients", "users", "former_clients", "former_users"
 
 OUTPUTS = {
     ACCEPTED: Accepted,
@@ -34,6 +47,8 @@ OUTPUTS = {
     LATE: Event,
     ERASURES: Document,
     MOVED: typehints.Tuple[str, Arrival],
+    MOVED_FORMER: typehints.Tuple[str, Arrival],
+    RENAMED: typehints.Tuple[str, Arrival],
 }
 """What leaves a keeper by tag, besides profiles."""
 
@@ -60,17 +75,45 @@ class Shoppers(beam.PTransform):  # type: ignore[misc]
         self._config = config
 
     def expand(self, events: beam.PCollection[Event]) -> Shopped:
-        of_clients, of_users = route(events)
-        clients = typed_outputs(of_clients, "Clients", RememberFn(self._config, Clients))
-        arrivals = (of_users, clients[MOVED]) | "Arrivals" >> beam.Flatten()
-        return merged(clients, typed_outputs(arrivals, "Users", RememberFn(self._config, Users)))
+        def remember(
+            arrivals: beam.PCollection, label: str, keeper: type[Keeper]
+        ) -> beam.pvalue.DoOutputsTuple:
+            return typed_outputs(arrivals, label, RememberFn(self._config, keeper))
+
+        return by_steps(events, self._config, remember)
 
 
-def route(events: beam.PCollection[Event]) -> tuple[beam.PCollection, beam.PCollection]:
-    """Events by the client, and by the user, whose memory they meet first."""
-    routed = events | "Route" >> beam.ParDo(_RouteFn()).with_outputs(USERS, main="clients")
-    routed["clients"].element_type = routed[USERS].element_type = typehints.Tuple[str, Arrival]
-    return routed["clients"], routed[USERS]
+Remember = Callable[[beam.PCollection, str, type[Keeper]], beam.pvalue.DoOutputsTuple]
+"""(arrivals, a label, whose memory) -> what follows, by the names of `OUTPUTS`."""
+
+
+def by_steps(events: beam.PCollection[Event], config: JobConfig, remember: Remember) -> Shopped:
+    """Leads each event by the memories that it meets, kept as `remember` says."""
+    routed = events | "Route" >> beam.ParDo(_RouteFn(config)).with_outputs(
+        USERS, FORMER_CLIENTS, FORMER_USERS, main=CLIENTS
+    )
+    for name in (CLIENTS, USERS, FORMER_CLIENTS, FORMER_USERS):
+        routed[name].element_type = typehints.Tuple[str, Arrival]
+    former_clients = remember(routed[FORMER_CLIENTS], "FormerClients", FormerClients)
+    of_clients = (routed[CLIENTS], former_clients[RENAMED]) | "OfClients" >> beam.Flatten()
+    clients = remember(of_clients, "Clients", Clients)
+    of_former_users = (
+        routed[FORMER_USERS],
+        former_clients[MOVED_FORMER],
+        clients[MOVED_FORMER],
+    ) | "OfFormerUsers" >> beam.Flatten()
+    former_users = remember(of_former_users, "FormerUsers", FormerUsers)
+    of_users = (
+        routed[USERS],
+        former_clients[MOVED],
+        clients[MOVED],
+        former_users[RENAMED],
+    ) | "Arrivals" >> beam.Flatten()
+    users = remember(of_users, "Users", Users)
+    steps = (former_clients, clients, former_users, users)
+    return Shopped(
+        **{name: [step[name] for step in steps] | f"All {name}" >> beam.Flatten() for name in Shopped._fields}
+    )
 
 
 def typed_outputs(arrivals: beam.PCollection, label: str, dofn: beam.DoFn) -> beam.pvalue.DoOutputsTuple:
@@ -82,17 +125,26 @@ def typed_outputs(arrivals: beam.PCollection, label: str, dofn: beam.DoFn) -> be
     return outputs
 
 
-def merged(clients: beam.pvalue.DoOutputsTuple, users: beam.pvalue.DoOutputsTuple) -> Shopped:
-    """What follows from both."""
-    return Shopped(
-        **{name: (clients[name], users[name]) | f"All {name}" >> beam.Flatten() for name in Shopped._fields}
-    )
-
-
 class _RouteFn(beam.DoFn):  # type: ignore[misc]
+    """Events by whose memory they meet first."""
+
+    def __init__(self, config: JobConfig) -> None:
+        self._config = config
+
+    def setup(self) -> None:
+        self._former_names = FormerNames.of(self._config)
+
     def process(self, event: Event) -> Iterator[tuple[str, Event]]:
-        user, client = event.user_id, event.client_id
+        user, client, receipt = event.user_id, event.client_id, event.receipt
         if user and not (client and event.event_name in _JOINS):
-            yield TaggedOutput(USERS, (user, event))
+            former = self._former_names.on_the_way(user, receipt.user_aliases)
+            if former is None:
+                yield TaggedOutput(USERS, (user, event))
+            else:
+                yield TaggedOutput(FORMER_USERS, (former, event))
         else:
-            yield client, event
+            former = self._former_names.on_the_way(client, receipt.client_aliases)
+            if former is None:
+                yield client, event
+            else:
+                yield TaggedOutput(FORMER_CLIENTS, (former, event))

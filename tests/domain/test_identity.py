@@ -11,11 +11,16 @@ from shopper_support import LATER, NOW, Run, event
 
 from evermail import clock
 from evermail.events import Consent, Event
-from evermail.shopper import MAX_LINKS, Link, ShopperState, Verdict
+from evermail.links import MAX_LINKS, Link
+from evermail.shopper import ShopperState, Verdict
 
 
 def link(at: int, user: str = "u") -> Link:
     return Link(NOW + at * clock.SECOND, at, user)
+
+
+def told(state: ShopperState, link: Link) -> bool:
+    return state.link(link.event_time, link.event_hash, link.user)
 
 
 def join(client: Run, user: Run) -> None:
@@ -170,7 +175,7 @@ class TestLinks:
     def test_what_came_before_belongs_to_the_first_user_and_what_follows_to_the_latest(self) -> None:
         state = ShopperState()
         for at, user in ((10, "u"), (20, "v"), (30, "u")):
-            assert state.link(link(at, user))
+            assert told(state, link(at, user))
         users = {at: state.user_at(NOW + at * clock.SECOND) for at in (0, 10, 19, 20, 29, 30, 99)}
         assert {at: found and found.user for at, found in users.items()} == {
             0: "u",
@@ -186,31 +191,87 @@ class TestLinks:
     def test_they_may_become_known_in_any_order(self, order: tuple[int, ...]) -> None:
         links, state = [link(10, "u"), link(20, "v"), link(30, "w")], ShopperState()
         for place in order:
-            state.link(links[place])
+            told(state, links[place])
         assert state.links == links
 
     def test_the_same_one_is_no_news(self) -> None:
         state = ShopperState()
-        assert [state.link(link(10)), state.link(link(10))] == [True, False]
+        assert [told(state, link(10)), told(state, link(10))] == [True, False]
 
     def test_they_are_bounded_and_the_first_and_the_latest_stay(self) -> None:
         state = ShopperState()
         for at in range(50):
-            state.link(link(at, f"u{at}"))
+            told(state, link(at, f"u{at}"))
         assert len(state.links) == MAX_LINKS
         assert (state.links[0].user, state.links[-1].user) == ("u0", "u49")
 
+    def test_of_those_that_say_the_same_the_later_ones_go_first(self) -> None:
+        state = ShopperState()
+        for at, user in enumerate(["u", "v", "v", "v", "w", "u", "v", "w", "u"]):
+            told(state, link(at, user))
+        assert [one.user for one in state.links] == ["u", "v", "v", "w", "u", "v", "w", "u"]
+
+    def test_of_the_time_of_one_that_had_to_go_an_unknown_event_is_not_taken_for_new(self) -> None:
+        state = ShopperState()
+        for at in range(MAX_LINKS + 1):
+            told(state, link(at, f"u{at}"))
+        assert state.ids.has_forgotten(NOW // clock.SECOND + 1, 0)
+        assert not state.ids.has_forgotten(NOW // clock.SECOND + 3, 0)
+        assert not told(state, link(1, "u1"))  # nor may a copy of it link again
+
+    def test_what_has_gone_to_one_user_stays_that_users(self) -> None:
+        state = ShopperState()
+        told(state, link(10, "u"))
+        state.passed_until = NOW + 30 * clock.SECOND
+        assert told(state, link(20, "v"))
+        users = {at: state.user_at(NOW + at * clock.SECOND) for at in (25, 30, 31)}
+        assert {at: found and found.user for at, found in users.items()} == {25: "u", 30: "u", 31: "v"}
+        assert not told(state, link(20, "v"))
+
     def test_an_erasure_cuts_those_before_it(self) -> None:
         state = ShopperState()
-        state.link(link(10, "u"))
-        state.link(link(20, "v"))
+        told(state, link(10, "u"))
+        told(state, link(20, "v"))
         state.erase(NOW // clock.SECOND + 15)
         assert [one.user for one in state.links] == ["v"]
 
     def test_the_document_of_a_known_browser_says_where_to_look(self) -> None:
         run = Run([event("A")])
-        run.state.link(link(10, "u"))
+        told(run.state, link(10, "u"))
         run.state.hand_over()
         profile = run.state.to_profile("c", LATER)
         assert (profile.moved_to, profile.events, profile.history) == ("u", 0, [])
         assert ShopperState.from_profile(profile).links == run.state.links
+
+
+class TestAnotherName:
+    """Under a new pseudonym key the same shopper goes on under another name."""
+
+    def renamed(self, run: Run) -> Run:
+        new = Run()
+        new.rows = run.rows
+        given_, updates = run.state.hand_over("k2.u")
+        new.update(updates)
+        new.update(new.state.take_over(given_))
+        return new
+
+    @given(pasts)
+    def test_nothing_changes_but_the_name(self, past: list[Event]) -> None:
+        run, known = Run(past), Run(past)
+        new = self.renamed(run)
+        assert new.profile == known.profile
+        assert rows(new) == rows(known)
+        assert (run.profile.events, run.profile.moved_to) == (0, "k2.u")
+
+    def test_links_and_the_erasure_go_along(self) -> None:
+        run = Run([event("A", at=0), event((), at=5, name="erase_user"), event("B", at=9)])
+        told(run.state, link(10, "u"))
+        new = self.renamed(run)
+        assert (new.state.links, run.state.links) == ([link(10, "u")], [])
+        assert new.take(event("C", at=3)) is Verdict.ERASED
+
+    def test_what_the_new_name_learned_before_is_not_lost(self) -> None:
+        run, new = Run([event("A", at=0), event((), at=5, name="erase_user")]), Run([event("B", at=3)])
+        new.update(new.state.take_over(run.state.hand_over("k2.u")[0]))
+        assert new.profile.history == []
+        assert new.state.dropped == 1

@@ -1,86 +1,24 @@
-"""Who an event belongs to, what may be kept of it, what is erased: the two stages of shoppers together."""
+"""Who an event belongs to, what may be kept of it, what is erased: the stages of shoppers together."""
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
-from streaming_support import NOW, Collected, Stream, config, event, pipeline, run
+from people_support import Shop, accepted, browser, erase, identify, says
+from streaming_support import NOW, Collected, Stream, event
 
 from evermail.clock import SECOND
-from evermail.decay import UNIT
-from evermail.documents import Erasure, Profile
-from evermail.events import Code, Consent, Event, Receipt
-from evermail.interest import unpack_all
+from evermail.documents import Erasure
+from evermail.events import Code, Consent
+from evermail.links import MAX_LINKS
 from evermail.stores.sqlite import SqliteStore
-from pipeline.shoppers import Shoppers
-
-
-def browser(items: str = "A", *, at: float = 0.0, cookie: str = "c1", **fields: Any) -> Event:
-    """An event of somebody who is not logged in."""
-    return msgspec.structs.replace(event(items, at=at, **fields), user_id=None, client_id=cookie)
-
-
-def identify(user: str, *, at: float = 0.0, cookie: str = "c1", **fields: Any) -> Event:
-    return event((), at=at, name="identify", shopper=user, client_id=cookie, **fields)
-
-
-def erase(user: str | None = None, *, at: float = 0.0, cookie: str | None = None) -> Event:
-    return msgspec.structs.replace(event((), at=at, name="erase_user"), user_id=user, client_id=cookie)
-
-
-def says(allowed: bool, *, at: float = 0.0, user: str | None = "anna", cookie: str | None = None) -> Event:
-    one = event((), at=at, name="update_consent", consent=Consent(allowed))
-    return msgspec.structs.replace(one, user_id=user, client_id=cookie)
-
-
-class Shop:
-    """Runs streams through the stages of shoppers, and keeps what they say in a store."""
-
-    def __init__(self, collected: Collected, store: SqliteStore) -> None:
-        self.out, self.store = collected, store
-        self.counters: Counter[str] = Counter()
-
-    def __call__(self, stream: Stream, **changes: Any) -> Collected:
-        settings = config(f"sqlite:///{self.store.path}", bootstrap=True, **changes)
-        p = pipeline()
-        shopped = p | stream.passes().source() | Shoppers(settings)
-        for name in shopped._fields:
-            getattr(shopped, name) | self.out.into(name)
-        seen = len(self.out["profiles"])
-        run(p)
-        self.store.put_many(self.out["profiles"][seen:])
-        self.store.put_many(self.out["erasures"])
-        return self.out
-
-    def profiles(self) -> dict[str, Profile]:
-        found = self.store.scan(Profile.COLLECTION)
-        return {profile.id: profile for profile in found if isinstance(profile, Profile)}
-
-    def history(self, shopper: str) -> str:
-        profile = self.profiles().get(shopper)
-        return "".join(seen.item_id for seen in reversed(profile.history)) if profile else ""
-
-    def rows(self) -> dict[tuple[str, str], float]:
-        """Weights of pairs, (row, item), for events so close that nothing fades."""
-        sums: Counter[tuple[str, str]] = Counter()
-        for row, packed in self.out["row_updates"]:
-            for update in unpack_all(packed):
-                for item, amount in update.amounts:
-                    sums[row, item] += amount
-        return {pair: amount / UNIT for pair, amount in sums.items() if amount}
 
 
 @pytest.fixture
-def shop(collected: Collected, tmp_path: Path) -> Shop:
+def shop(collected: Collected, tmp_path: Path, every_bundle_counts: None) -> Shop:
     return Shop(collected, SqliteStore(tmp_path / "store.sqlite3", clock=lambda: NOW))
-
-
-def accepted(shop: Shop) -> list[tuple[str, str]]:
-    return [(one.shopper, one.event.event_id) for one in shop.out["accepted"]]
 
 
 class TestIdentity:
@@ -154,6 +92,32 @@ class TestIdentity:
         shop(Stream().arrives(browser("A", at=-9)).arrives(identify("anna", at=-8, consent=Consent(False))))
         assert (shop.history("c1"), shop.history("anna")) == ("A", "")
 
+    def test_what_went_to_one_user_is_not_counted_for_another_who_becomes_known_late(
+        self, shop: Shop
+    ) -> None:
+        passed = browser("A", at=-5)
+        stream = Stream().arrives(identify("anna", at=-9)).arrives(passed).arrives(identify("ben", at=-7))
+        shop(stream.arrives(passed).arrives(browser("B", at=-4)))
+        assert (shop.history("anna"), shop.history("ben")) == ("A", "B")
+        assert shop.counters["duplicate"] == 1
+
+    def test_it_is_not_after_a_restart_either(self, shop: Shop) -> None:
+        passed = browser("A", at=-5)
+        shop(Stream().arrives(identify("anna", at=-9)).passes().arrives(passed))
+        shop(Stream().arrives(identify("ben", at=-7)).arrives(passed).arrives(browser("B", at=-4)))
+        assert (shop.history("anna"), shop.history("ben")) == ("A", "B")
+        assert shop.counters["duplicate"] == 1
+
+    def test_of_more_users_than_are_remembered_none_gets_an_others_copies(self, shop: Shop) -> None:
+        stream = Stream()
+        passed = []
+        for number in range(MAX_LINKS + 2):
+            passed.append(browser(f"I{number}", at=-99 + 2 * number))
+            stream.arrives(identify(f"u{number}", at=-100 + 2 * number)).arrives(passed[-1])
+        shop(stream.arrives(*passed))
+        assert len(accepted(shop)) == 2 * len(passed)
+        assert shop.counters["duplicate"] + len(shop.out["refused"]) == len(passed)
+
     def test_a_new_job_knows_whose_a_browser_is(self, shop: Shop) -> None:
         shop(Stream().arrives(browser("A", at=-9)).arrives(identify("anna", at=-8)))
         shop(Stream().arrives(browser("B", at=-7)))
@@ -186,6 +150,25 @@ class TestConsent:
     def test_a_users_withdrawal_reaches_the_browser_it_came_by(self, shop: Shop) -> None:
         shop(Stream().arrives(browser("A", at=-9)).arrives(says(False, at=-8, cookie="c1")))
         assert shop.history("c1") == ""
+
+    def test_it_holds_after_an_erasure(self, shop: Shop) -> None:
+        stream = Stream().arrives(says(False, at=-9)).arrives(erase("anna", at=-8))
+        shop(stream.arrives(event("A", at=-7)))
+        shop(Stream().arrives(event("B", at=-6)))  # a new job, without the state
+        assert shop.history("anna") == ""
+        assert [shopper for shopper, _ in accepted(shop)] == ["anna", "anna", "", ""]
+        shop(Stream().arrives(says(True, at=-5)).arrives(event("C", at=-4)))
+        assert shop.history("anna") == "C"
+
+    def test_a_withdrawal_older_than_the_erasure_holds_as_well(self, shop: Shop) -> None:
+        shop(Stream().arrives(erase("anna", at=-8)).arrives(says(False, at=-9)).arrives(event("A", at=-7)))
+        assert shop.history("anna") == ""
+
+    def test_it_is_heard_even_if_its_id_was_used_before(self, shop: Shop) -> None:
+        no = msgspec.structs.replace(says(False, at=-8), event_id="twice")
+        shop(Stream().arrives(event("A", at=-9, event_id="twice")).arrives(no).arrives(event("B", at=-7)))
+        assert shop.history("anna") == ""
+        assert [refused.code for refused in shop.out["refused"]] == [Code.ID_COLLISION]
 
     def test_late_events_without_it_are_archived_without_names(self, shop: Shop) -> None:
         shop(Stream().arrives(event("A", at=-4000, consent=Consent(False))))
@@ -231,6 +214,11 @@ class TestErasure:
         shop(stream)
         assert (shop.history("anna"), shop.history("c1")) == ("", "B")
         assert sorted(erasure.id for erasure in shop.out["erasures"]) == ["anna", "c1"]
+
+    def test_an_identify_of_what_was_erased_joins_nobody(self, shop: Shop) -> None:
+        stream = Stream().arrives(erase("anna", at=-8, cookie="c1")).arrives(identify("anna", at=-9))
+        shop(stream.arrives(browser("A", at=-7)))
+        assert (shop.history("anna"), shop.history("c1")) == ("", "A")
 
     def test_a_strangers_browser_can_be_erased(self, shop: Shop) -> None:
         shop(Stream().arrives(browser("A", at=-9)).passes().arrives(erase(cookie="c1", at=-8)))
@@ -289,31 +277,3 @@ class TestRestart:
         shop.store.put_many([msgspec.structs.replace(stored, version=stored.version + 1, memory=b"")])
         shop(Stream().arrives(event("B", at=-8)))
         assert (shop.history("anna"), shop.profiles()["anna"].events) == ("AB", 2)
-
-
-class TestRotation:
-    """Under a new pseudonym key everybody has a new name, and a past under the old one."""
-
-    def test_a_profile_moves_to_the_new_name_and_leaves_word(self, shop: Shop) -> None:
-        one = event("A", at=-9, shopper="k1.anna")
-        shop(Stream().arrives(one))
-        two = event("B", at=-8, shopper="k2.anna", receipt=Receipt(user_aliases=("k1.anna",)))
-        shop(Stream().arrives(two))
-        assert shop.history("k2.anna") == "AB"
-        assert shop.profiles()["k1.anna"].moved_to == "k2.anna"
-        assert shop.history("k1.anna") == ""
-
-    def test_copies_from_before_are_known_by_the_old_name(self, shop: Shop) -> None:
-        one = event("A", at=-9, shopper="k1.anna", event_id="1")
-        shop(Stream().arrives(one))
-        receipt = Receipt(user_aliases=("k1.anna",))
-        shop(Stream().arrives(msgspec.structs.replace(one, user_id="k2.anna", receipt=receipt)))
-        assert len(accepted(shop)) == 1
-        assert shop.out["refused"] == []
-
-    def test_an_erasure_reaches_the_old_name(self, shop: Shop) -> None:
-        shop(Stream().arrives(event("A", at=-9, shopper="k1.anna")))
-        gone = msgspec.structs.replace(erase("k2.anna", at=-8), receipt=Receipt(user_aliases=("k1.anna",)))
-        shop(Stream().arrives(gone))
-        assert shop.history("k1.anna") == shop.history("k2.anna") == ""
-        assert sorted(erasure.id for erasure in shop.out["erasures"]) == ["k1.anna", "k2.anna"]

@@ -1,0 +1,54 @@
+"""Whose a browser is: what each `identify` said, by the time it holds from.
+
+A link holds until the next one. What came before the first one belongs to the first user.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+
+import msgspec
+
+MAX_LINKS = 8
+
+
+class Link(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
+    """An `identify`: from `event_time` (microseconds) on, what this client does is done by `user`."""
+
+    event_time: int
+    event_hash: int
+    user: str
+
+
+def at(links: list[Link], time_us: int) -> Link | None:
+    """The link that holds at a time; None if there is none at all."""
+    if not links:
+        return None
+    found = links[0]
+    for link in links:
+        if link.event_time > time_us:
+            break
+        found = link
+    return found
+
+
+def is_known(links: list[Link], event_hash: int, user: str) -> bool:
+    """Whether this `identify` was heard before."""
+    return any(link.event_hash == event_hash and link.user == user for link in links)
+
+
+def add(links: list[Link], link: Link) -> int | None:
+    """Adds a link in its place. Returns, if another had to go for it, up to which time (microseconds) it cannot
+    be told any more whose an event was.
+
+    Of two that follow each other and name the same user the later one goes, else the second: the first says
+    whose everything before it is.
+    """
+    insort(links, link)
+    if len(links) <= MAX_LINKS:
+        return None
+    for place in range(1, len(links) - 1):
+        if links[place].user == links[place - 1].user:
+            return links.pop(place).event_time
+    del links[1]
+    return links[1].event_time
