@@ -15,6 +15,7 @@ from evermail.decoding import Decoder
 from evermail.events import Event, Rejected
 from pipeline import names
 from pipeline.config import JobConfig
+from pipeline.rotation import keys_of
 
 REJECTED = "rejected"
 
@@ -48,7 +49,7 @@ class DecodeFn(beam.DoFn):  # type: ignore[misc]
         self._config = config
 
     def setup(self) -> None:
-        self._decoder = Decoder(self._config.pseudonym_keys.keys(), self._config.version)
+        self._decoder = Decoder(keys_of(self._config), self._config.version)
 
     def process(self, message: PubsubMessage) -> Iterator[Event]:
         result = self._decoder.decode(

@@ -46,7 +46,8 @@ class EraseShoppers(beam.PTransform):  # type: ignore[misc]
 
 
 class DeleteFn(beam.DoFn):  # type: ignore[misc]
-    """Gives on each erasure once there is nothing left for it to delete.
+    """Gives on each erasure once there is nothing left for it to delete, but those of which the store knows
+    a newer one.
 
     Raises `StoreUnavailable` if that takes longer than the configuration allows: the runner then tries the
     bundle again, as often as it takes.
@@ -55,6 +56,7 @@ class DeleteFn(beam.DoFn):  # type: ignore[misc]
     def __init__(self, config: JobConfig) -> None:
         self._config = config
         self._deleted = Metrics.counter(names.NAMESPACE, names.DOCUMENTS_DELETED)
+        self._stale = Metrics.counter(names.NAMESPACE, names.DOCUMENTS_STALE)
         self._retries = Metrics.counter(names.NAMESPACE, names.STORE_RETRIES)
 
     def setup(self) -> None:
@@ -64,7 +66,7 @@ class DeleteFn(beam.DoFn):  # type: ignore[misc]
         config = self._config
         for last_try in config.store_backoff.tries(config.store_retry_us / clock.SECOND):
             try:
-                self._delete(erasure)
+                newest = self._delete(erasure)
                 break
             except Exception as problem:  # whatever it is, nothing of this shopper may stay
                 if last_try:
@@ -75,13 +77,18 @@ class DeleteFn(beam.DoFn):  # type: ignore[misc]
                 if not isinstance(problem, StoreUnavailable):
                     _LOG.exception("the store failed while a shopper was erased")
                 self._retries.inc()
-        yield erasure
+        if newest:
+            yield erasure
+        else:
+            self._stale.inc()
 
-    def _delete(self, erasure: Erasure) -> None:
+    def _delete(self, erasure: Erasure) -> bool:
+        """Returns whether it is the newest erasure of its shopper, of which the store has to know."""
         done = self._store.get_many([erasure.key]).get(erasure.key)
         if isinstance(done, Erasure) and done.erased_at >= erasure.erased_at:
-            return
+            return done.erased_at == erasure.erased_at
         keys = self._store.about(erasure.id)
         if keys:
             self._store.delete_many(keys)
             self._deleted.inc(len(keys))
+        return True

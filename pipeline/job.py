@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import apache_beam as beam
 
+from evermail import clock
 from pipeline import coders
 from pipeline.backfill import RememberAll
 from pipeline.carts import WatchCarts
@@ -51,10 +52,11 @@ def build(pipeline: beam.Pipeline, source: beam.PTransform, sinks: Sinks, config
 def rebuild(pipeline: beam.Pipeline, archive: beam.PTransform, sinks: Sinks, config: JobConfig) -> None:
     """Adds the batch graph: the same documents, made again from what was archived.
 
-    It begins from nothing, whatever the store holds, and announces no carts of the past.
+    It begins from nothing, whatever the store holds, and announces no carts of the past. All it writes is of
+    the time when it was built: what a streaming job has written since is newer, and stays.
     """
     coders.register()
-    config = replace(config, bootstrap=False)
+    config = replace(config, bootstrap=False, wall_clock=clock.Stopped(config.wall_clock()))
 
     archived = pipeline | "ReadArchive" >> archive
     shopped = archived.events | "Shoppers" >> RememberAll(config)

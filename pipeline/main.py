@@ -18,6 +18,7 @@ from pipeline.job import Sinks, build, rebuild
 from pipeline.keys import KeysUnavailable, SecretKeys
 from pipeline.options import EvermailOptions, OptionError
 from pipeline.read_archive import ReadArchive
+from pipeline.rotation import keys_of
 
 _DATAFLOW = ("dataflow", "dataflowrunner")
 """What Beam takes for Dataflow, in any case of letters."""
@@ -111,7 +112,7 @@ def _check_keys_here(config: JobConfig) -> None:
     if isinstance(config.pseudonym_keys, SecretKeys):
         return
     try:
-        config.pseudonym_keys.keys()
+        keys_of(config)
     except KeysUnavailable as problem:
         raise OptionError(f"--pseudonym_keys: {problem}") from None
 

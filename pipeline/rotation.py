@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+from evermail.keys import KeysUnavailable
 from evermail.pseudonyms import key_id_of
 from pipeline.config import JobConfig
+
+MAX_KEYS = 2
+"""A name has one former name at most."""
+
+
+def keys_of(config: JobConfig) -> dict[str, str]:
+    """Secrets of the pseudonyms by key id; the last is current. Raises `KeysUnavailable`."""
+    keys = config.pseudonym_keys.keys()
+    if len(keys) > MAX_KEYS:
+        raise KeysUnavailable(
+            f"{len(keys)} pseudonym keys ({', '.join(keys)}): a job takes {MAX_KEYS} at most, the former "
+            "and the current one; drop those of which no profile is left"
+        )
+    return keys
 
 
 class FormerNames:
@@ -15,7 +30,7 @@ class FormerNames:
     @classmethod
     def of(cls, config: JobConfig) -> FormerNames:
         """Raises `KeysUnavailable`."""
-        return cls(list(config.pseudonym_keys.keys())[-1])
+        return cls(list(keys_of(config))[-1])
 
     def on_the_way(self, name: str, aliases: tuple[str, ...]) -> str | None:
         """The former name by whose memory something for `name` has to come; None if there is none."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
@@ -26,6 +26,7 @@ from apache_beam.utils.timestamp import Timestamp
 from demo import job_process
 from evermail import clock
 from evermail.clock import SECOND
+from evermail.clock import Stopped as StoppedClock
 from evermail.documents import Document, Key
 from evermail.events import Accepted, Event, EventName, Item
 from evermail.pseudonyms import Pseudonymizer
@@ -41,16 +42,6 @@ SECRET = "a-secret-of-sixteen-bytes-or-more"
 KEYS = LiteralKeys({"k1": SECRET})
 FLUSH_S = 1.0
 """Longer than any flush interval of `config()`, in seconds."""
-
-
-@dataclass(frozen=True)
-class StoppedClock:
-    """A clock that always shows the same time. Two of the same time are equal, also after pickling."""
-
-    time_us: int
-
-    def __call__(self) -> int:
-        return self.time_us
 
 
 class _WatchedClock(TestClock):

@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 from people_support import Shop, accepted, browser, erase, identify, says
-from streaming_support import NOW, SECRET, Collected, Stream, event
+from streaming_support import NOW, SECRET, Collected, Stream, config, event
 
 from evermail.events import Event, Receipt
 from evermail.pseudonyms import Pseudonymizer
 from evermail.stores.sqlite import SqliteStore
-from pipeline.keys import LiteralKeys
+from pipeline.keys import KeysUnavailable, LiteralKeys
+from pipeline.rotation import FormerNames
 
 KEYS = LiteralKeys({"k1": SECRET, "k2": SECRET[::-1]})
 PSEUDONYMS = Pseudonymizer(KEYS.keys(), "k2")
@@ -162,3 +163,25 @@ def test_pairs_are_as_if_nothing_had_happened(shop: Rotating) -> None:
     shop.first(event("A", at=-9))
     shop.then(event("B", at=-8))
     assert shop.rows() == {("A", "B"): 1.0, ("B", "A"): 0.5}
+
+
+def test_a_job_takes_the_former_and_the_current_key_and_no_more() -> None:
+    keys = LiteralKeys({f"k{number}": SECRET for number in range(3)})
+    with pytest.raises(KeysUnavailable, match="3 pseudonym keys"):
+        FormerNames.of(config(pseudonym_keys=keys))
+
+
+@pytest.mark.parametrize(
+    ("name", "aliases", "former"),
+    [
+        (new("anna"), (), None),
+        (new("anna"), (old("anna"),), old("anna")),
+        (old("anna"), (), old("anna")),
+        ("k0" + old("anna")[2:], (), "k0" + old("anna")[2:]),  # of a key that was dropped
+        ("anna", (), None),
+    ],
+)
+def test_former_names_are_told_from_current_ones(
+    name: str, aliases: tuple[str, ...], former: str | None
+) -> None:
+    assert FormerNames.of(config(pseudonym_keys=KEYS)).on_the_way(name, aliases) == former
