@@ -26,6 +26,10 @@ CANDIDATES_PER_SLOT = 4
 MAX_LOOK_UPS = 5
 """How often more candidates are looked up when too many were sold out or unknown."""
 
+MAX_MOVES = 3
+"""How often it is followed where a profile has moved: from a browser's former name to its new one, from there to
+its user under a former name, and on to that one's new name."""
+
 PERSONAL_SHARE = 0.7
 """What is read about the shopper may take this much of the deadline: if it hangs, there must be time to read
 what goes to everybody."""
@@ -104,7 +108,9 @@ class Recommender:
         about_shopper = _Reading(self._reader, self._monotonic, begun + PERSONAL_SHARE * self._deadline_s)
         read = _Reading(self._reader, self._monotonic, begun + self._deadline_s)
         profile = about_shopper.one(Profile, shopper)
-        if profile is not None and profile.moved_to:
+        for _ in range(MAX_MOVES):
+            if profile is None or not profile.moved_to:
+                break
             profile = about_shopper.one(Profile, profile.moved_to)
         personal: list[Ranked] = []
         lists: list[Trending] = []
