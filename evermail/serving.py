@@ -27,8 +27,8 @@ MAX_LOOK_UPS = 5
 """How often more candidates are looked up when too many were sold out or unknown."""
 
 MAX_MOVES = 3
-"""How often it is followed where a profile has moved: from a browser's former name to its new one, from there to
-its user under a former name, and on to that one's new name."""
+"""How often it is followed where a profile has moved: from a browser's former name to its new one, from there
+to its user under a former name, and on to that one's new name."""
 
 PERSONAL_SHARE = 0.7
 """What is read about the shopper may take this much of the deadline: if it hangs, there must be time to read
