@@ -2,29 +2,31 @@
 
     python -m bench.bench_pipeline [--events 50000] [--growth]
 
-FnApiRunner runs the code of Dataflow's workers in this process, elements encoded between stages as there; its
-own work counts in the whole and not in the steps. The store is a dictionary: what stores cost is in
-bench_stores. Figures are of CPU time, so that a busy machine matters less; compare those of one run.
+FnApiRunner runs the code of Dataflow's workers in this process, elements encoded between stages as there.
+What the worker takes is told apart from the whole, which has the runner's own work in it, and the start. The
+store is a dictionary: what stores cost is in bench_stores. Figures are of CPU time, so that a busy machine
+matters less; compare those of one run.
 """
 
 from __future__ import annotations
 
 import argparse
-import random
+import resource
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from contextlib import ExitStack
+from typing import Any, NamedTuple
 from unittest import mock
 
 import apache_beam as beam
-import msgspec
 from apache_beam.io.gcp.pubsub import PubsubMessage
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.worker import sdk_worker
+from apache_beam.runners.worker import bundle_processor, sdk_worker
 
+from bench import paced_runner
+from bench.shop_load import SPAN_US, Load, make_messages
 from demo import fn_api
-from evermail import clock
 from evermail.decay import DecayedRow
 from evermail.documents import Document, Key
 from evermail.events import Event
@@ -36,10 +38,18 @@ from pipeline.config import JobConfig
 from pipeline.decode import Decode, DecodeFn
 from pipeline.job import Sinks, build
 from pipeline.keys import LiteralKeys
+from pipeline.neighbors import STATE_FACTOR
 from pipeline.shoppers import Shoppers
 
-ITEMS, CATEGORIES = 5_000, 40
 EVENTS_PER_SHOPPER = 20
+SMALL = 100
+"""Messages of a small bundle."""
+
+GROWTH = ((1_000, 100), (100_000, 1), (1_000_000, 1))
+"""Shoppers, and runs: two events a shopper, and no fewer than 200,000 in all."""
+
+GROWTH_BUNDLE = 1_000
+
 KEYS = LiteralKeys({"k1": "a-secret-for-the-benchmark-only"})
 _messages: list[bytes] = []
 
@@ -60,53 +70,21 @@ class DictionaryStore:
         return [WriteResult(document.key, Outcome.WRITTEN) for document in documents]
 
 
-def make_messages(count: int, shoppers: int, seed: int = 1) -> list[bytes]:
-    """Events of a shop: a few items are seen often, most of them seldom."""
-    dice = random.Random(seed)
-    names = ["view_item"] * 16 + ["add_to_cart"] * 2 + ["purchase", "search"]
-    start_us = clock.now_us() - clock.HOUR
-    step_us = clock.HOUR // count
-    made = []
-    for number in range(count):
-        shopper = dice.randrange(shoppers)
-        item = min(int(dice.paretovariate(0.8)) + dice.randrange(40), ITEMS)
-        name = dice.choice(names)
-        line = {
-            "item_id": f"SKU-{item}",
-            "quantity": 1,
-            "price": 19.9,
-            "item_category": f"c{item % CATEGORIES}",
-        }
-        fields = {
-            "event_id": f"event-{number}",
-            "event_name": name,
-            "event_time": clock.to_rfc3339(start_us + number * step_us),
-            "client_id": f"browser-{shopper}",
-            "user_id": f"customer-{shopper}",
-            "items": [] if name == "search" else [line],
-            "value": 19.9,
-            "currency": "EUR",
-            "source": "web",
-        }
-        made.append(msgspec.json.encode(fields))
-    return made
-
-
-def source(_: Any) -> Iterator[PubsubMessage]:
+def source(span: tuple[int, int]) -> Iterator[PubsubMessage]:
     """Where messages come from: of this process, as they would be too many for a pickle."""
-    for data in _messages:
+    for data in _messages[slice(*span)]:
         yield PubsubMessage(data, {})
 
 
 def _config(**changes: Any) -> JobConfig:
-    # The timers' clock stands still: the runner fires them when the input is over, once for each key.
     return JobConfig(
-        **{"store_url": "sqlite:///bench", "pseudonym_keys": KEYS, "timer_clock": _never, **changes}
+        **{
+            "store_url": "sqlite:///bench",
+            "pseudonym_keys": KEYS,
+            "timer_clock": paced_runner.timer_clock,
+            **changes,
+        }
     )
-
-
-def _never() -> int:
-    return 0
 
 
 def _drop(_: Any) -> Iterator[Any]:
@@ -118,7 +96,8 @@ def plain_loop() -> dict[str, float]:
     fn = DecodeFn(_config())
     fn.setup()
     begun = time.thread_time()
-    events = [event for message in source(None) for event in fn.process(message) if isinstance(event, Event)]
+    messages = source((0, len(_messages)))
+    events = [event for message in messages for event in fn.process(message) if isinstance(event, Event)]
     decoded = time.thread_time()
     states: dict[str, ShopperState] = {}
     changes = []
@@ -129,7 +108,7 @@ def plain_loop() -> dict[str, float]:
     remembered = time.thread_time()
     rows: dict[str, DecayedRow] = {}
     for item_id, update in changes:
-        row = rows.setdefault(item_id, DecayedRow(HALF_LIFE_US, 400))
+        row = rows.setdefault(item_id, DecayedRow(HALF_LIFE_US, STATE_FACTOR * _config().neighbors_kept))
         for neighbor, amount in update.amounts:
             row.add(neighbor, amount, update.event_time)
     counted = time.thread_time()
@@ -143,35 +122,71 @@ def plain_loop() -> dict[str, float]:
 
 STEPS = {
     "decode": "Decode/",
-    "shoppers": "Shoppers/",
-    "enrich, trending": "Trending/|Enrich/",
+    "clients": "Shoppers/Clients",
+    "users": "Shoppers/Users",
+    "trending": "Trending/|Enrich/",
     "neighbors": "Neighbors/",
-    "store writer": "StoreWriter/",
+    "writer": "StoreWriter/",
 }
+OTHER = "other"
 
 
-def on_beam(part: str, **changes: Any) -> tuple[float, dict[str, float], DictionaryStore]:
-    """(microseconds an event of the process, of the worker by step, the store) of `part` of the graph."""
+class Spent(NamedTuple):
+    """CPU time of a run, in microseconds an event."""
+
+    whole: float
+    steps: dict[str, float]
+    """Of the worker. What it takes to start is not in it: it does not come with events."""
+    writes: float
+    """Documents written for each event."""
+    documents: dict[Key, Document]
+    """What the store holds in the end."""
+
+    @property
+    def worker(self) -> float:
+        return sum(self.steps.values())
+
+
+def on_beam(part: str, *, bundle: int | None = None, step_us: int | None = None, **changes: Any) -> Spent:
+    """Runs `part` of the graph with the messages there are, in bundles of so many; nothing is one of all.
+
+    `step_us` passes from one small bundle to the next: as long as one takes to arrive, unless it is told. If
+    no time passes, timers fire when the input is over.
+    """
     coders.register()
-    store, spent = DictionaryStore(), Counter[str]()
-    stock = sdk_worker.SdkWorker.process_bundle
+    store, spent, starts = DictionaryStore(), Counter[str](), Counter[str]()
+    size = bundle or len(_messages)
+    spans = [(at, at + size) for at in range(0, len(_messages), size)]
+    if step_us is None:
+        step_us = size * SPAN_US // len(_messages) if bundle else 0
+    steps: dict[str, str] = {}
+    stock, start = sdk_worker.SdkWorker.process_bundle, bundle_processor.BundleProcessor.__init__
 
     def process_bundle(self: Any, request: Any, instruction_id: str) -> Any:
         begun = time.thread_time()
         try:
             return stock(self, request, instruction_id)
         finally:
-            descriptor = self.bundle_processor_cache.fns[request.process_bundle_descriptor_id]
-            spent[_step(descriptor)] += time.thread_time() - begun
+            ended = time.thread_time()
+            name = request.process_bundle_descriptor_id
+            if name not in steps:
+                steps[name] = _step(self.bundle_processor_cache.fns[name])
+            spent[steps[name]] += ended - begun - starts.pop("start", 0)
 
-    with (
-        mock.patch.object(stores, "_open", return_value=store),
-        mock.patch.object(sdk_worker.SdkWorker, "process_bundle", process_bundle),
-        fn_api.stateful_stages(),
-    ):
+    def begin(self: Any, *arguments: Any) -> None:
+        begun = time.thread_time()
+        start(self, *arguments)
+        starts["start"] += time.thread_time() - begun
+
+    with ExitStack() as within:
+        within.enter_context(mock.patch.object(stores, "_open", return_value=store))
+        within.enter_context(mock.patch.object(sdk_worker.SdkWorker, "process_bundle", process_bundle))
+        within.enter_context(mock.patch.object(bundle_processor.BundleProcessor, "__init__", begin))
+        within.enter_context(fn_api.stateful_stages())
+        within.enter_context(paced_runner.bundles(apart=bundle is not None, step_us=step_us))
         config = _config(**changes)
         pipeline = beam.Pipeline(options=PipelineOptions([fn_api.RUNNER]))
-        messages = beam.Create([0]) | beam.FlatMap(source)
+        messages = beam.Create(spans) | beam.FlatMap(source)
         if part == "whole":
             build(pipeline, messages, Sinks(beam.FlatMap(_drop)), config)
         else:
@@ -182,7 +197,8 @@ def on_beam(part: str, **changes: Any) -> tuple[float, dict[str, float], Diction
         pipeline.run().wait_until_finish()
         whole = time.process_time() - begun
     micros = 1e6 / len(_messages)
-    return whole * micros, {step: seconds * micros for step, seconds in spent.items()}, store
+    by_step = {step: seconds * micros for step, seconds in spent.items()}
+    return Spent(whole * micros, by_step, store.writes / len(_messages), store.documents)
 
 
 def _step(descriptor: Any) -> str:
@@ -190,46 +206,71 @@ def _step(descriptor: Any) -> str:
     for step, starts in STEPS.items():
         if any(name.startswith(start) for name in names for start in starts.split("|")):
             return step
-    return "other"
+    return OTHER
 
 
-def _row(label: str, micros: float, plain: float | None = None) -> None:
-    beside = f"{1e6 / plain:>12,.0f}" if plain else " " * 12
-    print(f"  {label:<34}{micros:>8.1f} us {1e6 / micros:>12,.0f}/s {beside}")
+def _warm_up() -> None:
+    """The first time, caches are cold, of Python as of the job."""
+    _messages[:] = make_messages(1_000, EVENTS_PER_SHOPPER)
+    on_beam("whole")
 
 
 def speed(count: int) -> None:
-    """The table of steps."""
-    _messages[:] = make_messages(count, count // EVENTS_PER_SHOPPER)
+    """The table of parts."""
+    _messages[:] = make_messages(count, EVENTS_PER_SHOPPER)
     plain_loop()  # the first time, caches are cold
     plain = plain_loop()
-    print(f"{count:,} events of {count // EVENTS_PER_SHOPPER:,} shoppers; events a second of CPU")
-    print(f"  {'':<34}{'an event':>11} {'on Beam':>14} {'plain loop':>12}")
-    decode, _, _ = on_beam("decode")
-    _row("decode", decode, plain["decode"])
-    both, _, _ = on_beam("shoppers")
-    _row("decode and shoppers", both, plain["decode"] + plain["shoppers"])
-    whole, steps, store = on_beam("whole")
-    _row("the whole graph", whole, sum(plain.values()))
-    for step in (*STEPS, "other"):
-        if step in steps:
-            _row(f"  of that, {step}", steps[step], plain.get(step))
-    print(f"  documents written: {store.writes:,}, {store.writes / count:.2f} an event")
+    print(f"{count:,} events of {count // EVENTS_PER_SHOPPER:,} shoppers, one bundle a stage")
+    print(f"  {'':<24}{'an event':>11}{'of that, worker':>17}{'events/s':>10}{'plain loop':>12}")
+    for part, label, steps in (
+        ("decode", "decode", ("decode",)),
+        ("shoppers", "decode and shoppers", ("decode", "shoppers")),
+        ("whole", "the whole graph", tuple(plain)),
+    ):
+        spent = on_beam(part)
+        same = 1e6 / sum(plain[step] for step in steps)
+        print(
+            f"  {label:<24}{spent.whole:>8.1f} us{spent.worker:>14.1f} us{1e6 / spent.whole:>10,.0f}"
+            f"{same:>12,.0f}",
+            flush=True,
+        )
     fewer = count // 10
     _messages[:] = _messages[:fewer]
-    quick, _, _ = on_beam("shoppers")
-    stock, _, _ = on_beam("shoppers", quick_state_cache=False)
+    quick = on_beam("shoppers").whole
+    stock = on_beam("shoppers", quick_state_cache=False).whole
     print(f"  with --state_cache=stock, {fewer:,} events cost {stock / quick:.1f} times as much")
+
+
+def loads(count: int) -> None:
+    """The table of what makes it harder."""
+    harder = Load(anonymous=True, disorder_s=600, copies=0.1)
+    print(f"\nThe whole graph, by load: microseconds of the worker for a message; {count:,} events")
+    titles = "".join(f"{step:>10}" for step in (*STEPS, OTHER))
+    print(f"  {'':<40}{titles}{'all':>8}{'messages/s':>12}{'writes':>8}")
+    for label, load, bundle in (
+        ("signed in, in order, one bundle a stage", Load(), None),
+        ("anonymous, half are identified later", Load(anonymous=True), None),
+        ("10 min of disorder, 10 % copies", Load(disorder_s=600, copies=0.1), None),
+        (f"bundles of {SMALL}, timers between them", Load(), SMALL),
+        ("all of that", harder, SMALL),
+    ):
+        _messages[:] = make_messages(count, EVENTS_PER_SHOPPER, load)
+        spent = on_beam("whole", bundle=bundle)
+        steps = "".join(f"{spent.steps.get(step, 0):>10.1f}" for step in (*STEPS, OTHER))
+        print(
+            f"  {label:<40}{steps}{spent.worker:>8.1f}{1e6 / spent.worker:>12,.0f}{spent.writes:>8.2f}",
+            flush=True,
+        )
 
 
 def state_sizes() -> None:
     """Bytes of a shopper's memory, as it is kept in state and beside the profile."""
-    print("bytes a shopper, encoded, after as many events")
+    print("\nBytes a shopper, encoded, after as many events")
     events = []
     fn = DecodeFn(_config())
     fn.setup()
-    _messages[:] = make_messages(10_000, 1)
-    for message in source(None):
+    _messages[:] = make_messages(10_000, 10_000)
+    for message in source((0, len(_messages))):
         events += fn.process(message)
     state, taken = ShopperState(), 0
     for count in (1, 10, 100, 1_000, 10_000):
@@ -240,18 +281,23 @@ def state_sizes() -> None:
 
 
 def growth() -> None:
-    """The cost of an event as shoppers grow in number, two events each."""
-    print("decode and shoppers, two events a shopper: microseconds an event of the worker")
+    """The cost of an event as shoppers grow in number, two events each, in bundles of one size."""
+    print(f"decode and shoppers, two events a shopper, bundles of {GROWTH_BUNDLE:,}: microseconds an event")
+    print(f"  {'shoppers':>9}{'events':>12}{'whole':>8}{'worker':>9}{'times':>7}{'memory':>10}")
     first = None
-    for shoppers in (1_000, 100_000, 1_000_000):
-        runs = max(1, 20_000 // shoppers)
-        cost = 0.0
+    for shoppers, runs in GROWTH:
+        whole = worker = 0.0
         for run in range(runs):
-            _messages[:] = make_messages(2 * shoppers, shoppers, seed=run)
-            _, steps, _ = on_beam("shoppers")
-            cost += sum(steps.values()) / runs
-        first = first or cost
-        print(f"  {shoppers:>9,} shoppers {cost:>8.1f} us {cost / first:>8.2f} times", flush=True)
+            _messages[:] = make_messages(2 * shoppers, 2, seed=run)
+            spent = on_beam("shoppers", bundle=GROWTH_BUNDLE, step_us=0)
+            whole, worker = whole + spent.whole / runs, worker + spent.worker / runs
+        first = first or worker
+        gigabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # Linux tells kilobytes
+        print(
+            f"  {shoppers:>9,}{2 * shoppers * runs:>12,}{whole:>8.1f}{worker:>9.1f}{worker / first:>7.2f}"
+            f"{gigabytes:>7.1f} GB",
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -265,10 +311,12 @@ def main() -> None:
         "--growth", action="store_true", help="up to a million shoppers: some minutes, and 10 GB of memory"
     )
     arguments = parser.parse_args()
+    _warm_up()
     if arguments.growth:
         growth()
     else:
         speed(arguments.events)
+        loads(arguments.events)
         state_sizes()
 
 
