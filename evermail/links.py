@@ -38,8 +38,8 @@ def is_known(links: list[Link], event_hash: int, user: str) -> bool:
 
 
 def add(links: list[Link], link: Link) -> int | None:
-    """Adds a link in its place. Returns, if another had to go for it, up to which time (microseconds) it cannot
-    be told any more whose an event was.
+    """Adds a link in its place. Returns, if another had to go for it, up to which time (microseconds) it
+    cannot be told any more whose an event was.
 
     Of two that follow each other and name the same user the later one goes, else the second: the first says
     whose everything before it is.

@@ -13,16 +13,13 @@ import msgspec
 
 from evermail import clock, consent, links
 from evermail.consent import Statement
-from evermail.documents import Profile, Seen
 from evermail.event_ids import MAX_HASH, KnownIds, Standing, marks_of
 from evermail.events import Event, EventName
-from evermail.holdings import CHANGE_HOLDINGS, CartLine, Holdings
+from evermail.holdings import CHANGE_HOLDINGS, Holdings
 from evermail.interest import MAX_LINES, TOUCHES, Changes, RowUpdate, Touch
 from evermail.links import Link
 
 MAX_HISTORY = 64
-PROFILE_HISTORY = 50
-PROFILE_RETENTION_US = 180 * clock.DAY
 
 Updates = list[tuple[str, RowUpdate]]
 
@@ -259,57 +256,6 @@ class ShopperState(msgspec.Struct, array_like=True):
         self.holdings.merge(moved)
         updates = erased_updates + changes.records()
         return updates + self._keep_what_is_allowed() if self.statements else updates
-
-    def to_profile(self, shopper: str, now_us: int) -> Profile:
-        """The document of this shopper, with the memory that a state can be made of again.
-
-        Its version is the time of writing, moved on where clocks go back. One that says nothing is already
-        expired; one of a client who is known as a user, or of a former name, says only where to look.
-        """
-        self.version = max(self.version + 1, now_us)
-        as_of = max([self.as_of, *(link.event_time for link in self.links)])
-        if not self.has_document:
-            return Profile.erased(shopper, self.version, now_us)
-        return Profile(
-            id=shopper,
-            version=self.version,
-            updated_at=now_us,
-            expire_at=(as_of or now_us) + PROFILE_RETENTION_US,
-            memory=self.to_bytes(),
-            as_of=as_of,
-            events=self.events,
-            history=[
-                Seen(touch.item_id, touch.event_time, touch.event)
-                for touch in reversed(self.touches[-PROFILE_HISTORY:])
-            ],
-            cart=self.holdings.quantities(),
-            purchased=dict(sorted(self.holdings.purchased.items())),
-            moved_to=self.renamed or (self.links[-1].user if self.links else None),
-        )
-
-    @classmethod
-    def from_profile(cls, profile: Profile) -> ShopperState:
-        """A state to go on from: all of it if the profile has its memory, else what the document says."""
-        if profile.memory:
-            state = cls.from_bytes(profile.memory)
-            state.version = max(state.version, profile.version)
-            return state
-        purchased = dict(profile.purchased)
-        lines = {
-            item_id: CartLine(purchased.get(item_id, 0)).changed((profile.as_of, 0, quantity))
-            for item_id, quantity in profile.cart.items()
-        }
-        return cls(
-            events=profile.events,
-            as_of=profile.as_of,
-            version=profile.version,
-            touches=sorted(
-                Touch(seen.event_time, 0, -place, seen.item_id, seen.event)
-                for place, seen in enumerate(profile.history)
-            ),
-            holdings=Holdings(lines, purchased),
-            links=[Link(0, 0, profile.moved_to)] if profile.moved_to else [],
-        )
 
     def to_bytes(self) -> bytes:
         return _ENCODER.encode(self)

@@ -16,6 +16,7 @@ from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Timestamp
 
 from evermail.events import Accepted, Event
+from evermail.profiles import to_profile
 from evermail.shopper import ShopperState
 from pipeline import names
 from pipeline.arrivals import Handover
@@ -98,7 +99,7 @@ class _RememberAllFn(beam.DoFn):  # type: ignore[misc]
                 yield _timed(each)
         if flush_wanted:
             keeper.tally[names.DOCUMENTS_MADE] += 1
-            yield state.to_profile(shopper, self._config.wall_clock())
+            yield to_profile(state, shopper, self._config.wall_clock())
 
 
 def _received(arrival: Event | Handover) -> tuple[int, int, str]:

@@ -21,7 +21,8 @@ from evermail.documents import Erasure, Key, Profile
 from evermail.event_ids import MAX_IDS
 from evermail.events import Accepted, Code, Event, EventName, Rejected, to_json
 from evermail.interest import pack_all
-from evermail.shopper import PROFILE_RETENTION_US, ShopperState, Updates, Verdict, happened_us
+from evermail.profiles import PROFILE_RETENTION_US, from_profile
+from evermail.shopper import ShopperState, Updates, Verdict, happened_us
 from pipeline import names
 from pipeline.arrivals import Handover
 from pipeline.bootstrap import Stored
@@ -71,7 +72,7 @@ class Keeper:
         profile_key, erasure_key = Key(Profile.COLLECTION, shopper), Key(Erasure.COLLECTION, shopper)
         found = self._stored.read([profile_key, erasure_key])
         profile, erasure = found.get(profile_key), found.get(erasure_key)
-        state = ShopperState.from_profile(profile) if isinstance(profile, Profile) else ShopperState()
+        state = from_profile(profile) if isinstance(profile, Profile) else ShopperState()
         if isinstance(erasure, Erasure):
             state.erased_second = max(state.erased_second, erasure.erased_at // clock.SECOND)
         return state

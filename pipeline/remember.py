@@ -17,7 +17,8 @@ from apache_beam.utils.timestamp import Timestamp
 
 from evermail import clock
 from evermail.documents import Document
-from evermail.shopper import PROFILE_RETENTION_US, ShopperState
+from evermail.profiles import PROFILE_RETENTION_US, to_profile
+from evermail.shopper import ShopperState
 from pipeline import flush_timer, names
 from pipeline.coders import StructCoder
 from pipeline.config import JobConfig
@@ -148,7 +149,7 @@ class RememberFn(beam.DoFn):  # type: ignore[misc]
         if kept.due_us:
             self._keeper.tally[names.PROFILE_FLUSHES_DONE] += 1
         kept.due_us, kept.unsaved = 0, False
-        profile = kept.state.to_profile(shopper, self._config.wall_clock())
+        profile = to_profile(kept.state, shopper, self._config.wall_clock())
         cell.write(kept)
         self._keeper.tally[names.DOCUMENTS_MADE] += 1
         return profile

@@ -13,6 +13,7 @@ from evermail import clock
 from evermail.decay import DecayedRow
 from evermail.documents import Profile
 from evermail.events import Event, EventName, Item
+from evermail.profiles import to_profile
 from evermail.shopper import ShopperState, Updates, Verdict
 
 NOW = 1_795_489_200 * clock.SECOND
@@ -72,7 +73,7 @@ class Run:
 
     @property
     def profile(self) -> Profile:
-        profile = msgspec.structs.replace(self.state).to_profile("shopper", NOW)
+        profile = to_profile(msgspec.structs.replace(self.state), "shopper", NOW)
         return msgspec.structs.replace(profile, memory=b"")
 
     def weights(self, item_id: str) -> dict[str, float]:

@@ -15,6 +15,7 @@ from shopper_support import LATENESS, LATER, NOW, Run, event
 from evermail import clock, consent
 from evermail.consent import MAX_STATEMENTS, Statement
 from evermail.events import Consent, Event, Item, Receipt
+from evermail.profiles import from_profile, to_profile
 from evermail.shopper import Verdict
 
 
@@ -57,11 +58,11 @@ def test_a_withdrawal_empties_the_profile_and_holds_until_it_is_taken_back() -> 
 
 def test_what_is_withdrawn_is_remembered_though_nothing_else_is() -> None:
     run = Run([event("A"), says(False, 10)])
-    profile = run.state.to_profile("s", NOW)
+    profile = to_profile(run.state, "s", NOW)
     assert profile.expire_at is not None
     assert profile.expire_at > NOW
     again = Run()
-    again.state = type(run.state).from_profile(profile)
+    again.state = from_profile(profile)
     assert again.take(event("B", at=20)) is Verdict.AGGREGATED
 
 

@@ -13,7 +13,8 @@ from shopper_support import LATENESS, LATER, NOW, Run, event
 from evermail import clock
 from evermail.event_ids import MAX_IDS
 from evermail.events import Event
-from evermail.shopper import ShopperState, Verdict
+from evermail.profiles import from_profile, to_profile
+from evermail.shopper import Verdict
 
 
 def erases(at: int) -> Event:
@@ -38,7 +39,7 @@ def test_nothing_of_the_past_is_in_the_memory() -> None:
 
 
 def test_the_document_is_gone_at_once() -> None:
-    profile = Run([*a_past(), erases(10)]).state.to_profile("s", NOW)
+    profile = to_profile(Run([*a_past(), erases(10)]).state, "s", NOW)
     assert profile.expire_at is not None
     assert profile.expire_at <= NOW
     assert (profile.history, profile.events, profile.memory) == ([], 0, b"")
@@ -158,5 +159,5 @@ def _when(one: Event) -> tuple[int, bool]:
 def test_the_erasure_outlives_a_lost_state() -> None:
     state = Run([*a_past(), erases(10), event("D", at=11)]).state
     again = Run()
-    again.state = ShopperState.from_profile(state.to_profile("s", NOW))
+    again.state = from_profile(to_profile(state, "s", NOW))
     assert again.take(event("A", at=5), now_us=LATER) is Verdict.ERASED

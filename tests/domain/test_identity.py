@@ -12,6 +12,7 @@ from shopper_support import LATER, NOW, Run, event
 from evermail import clock
 from evermail.events import Consent, Event
 from evermail.links import MAX_LINKS, Link
+from evermail.profiles import from_profile, to_profile
 from evermail.shopper import ShopperState, Verdict
 
 
@@ -239,9 +240,9 @@ class TestLinks:
         run = Run([event("A")])
         told(run.state, link(10, "u"))
         run.state.hand_over()
-        profile = run.state.to_profile("c", LATER)
+        profile = to_profile(run.state, "c", LATER)
         assert (profile.moved_to, profile.events, profile.history) == ("u", 0, [])
-        assert ShopperState.from_profile(profile).links == run.state.links
+        assert from_profile(profile).links == run.state.links
 
 
 class TestAnotherName:

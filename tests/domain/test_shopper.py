@@ -19,6 +19,7 @@ from evermail.documents import Profile, Seen
 from evermail.event_ids import MAX_IDS, MAX_RETRY_US
 from evermail.events import Consent, Event, EventName, Item
 from evermail.interest import MAX_LINES
+from evermail.profiles import to_profile
 from evermail.shopper import MAX_HISTORY, ShopperState, Verdict
 
 # Duplicates and collisions
@@ -250,7 +251,7 @@ def test_a_cart_with_many_changes_comes_to_the_same() -> None:
 
 def test_a_profile_tells_what_is_known_newest_first() -> None:
     run = Run([event("A", at=0), added("BC", 1), event("A", at=2, name="search"), bought("B", 3)])
-    profile = run.state.to_profile("shopper", NOW + 9)
+    profile = to_profile(run.state, "shopper", NOW + 9)
     assert ShopperState.from_bytes(profile.memory) == run.state
     assert msgspec.structs.replace(profile, memory=b"") == Profile(
         id="shopper",
@@ -279,7 +280,7 @@ def test_versions_grow_even_where_clocks_go_back(times: list[int]) -> None:
     state = ShopperState()
     versions = []
     for now_us in times:
-        versions.append(state.to_profile("s", now_us).version)
+        versions.append(to_profile(state, "s", now_us).version)
         state = ShopperState.from_bytes(state.to_bytes())
     assert versions == sorted(set(versions))
     assert all(version >= now_us for version, now_us in zip(versions, times, strict=True))

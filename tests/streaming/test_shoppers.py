@@ -15,7 +15,7 @@ from evermail.documents import Profile
 from evermail.event_ids import MAX_IDS
 from evermail.events import Accepted, Code, Event, Item, from_fields, to_wire
 from evermail.interest import unpack_all
-from evermail.shopper import PROFILE_RETENTION_US
+from evermail.profiles import PROFILE_RETENTION_US
 from pipeline.config import JobConfig
 from pipeline.remember import RememberFn
 from pipeline.shoppers import Shoppers

@@ -1,0 +1,65 @@
+"""A shopper's memory as a document, and back: what is shown of it, and beside it the memory itself."""
+
+from __future__ import annotations
+
+from evermail import clock
+from evermail.documents import Profile, Seen
+from evermail.holdings import CartLine, Holdings
+from evermail.interest import Touch
+from evermail.links import Link
+from evermail.shopper import ShopperState
+
+PROFILE_HISTORY = 50
+PROFILE_RETENTION_US = 180 * clock.DAY
+
+
+def to_profile(state: ShopperState, shopper: str, now_us: int) -> Profile:
+    """The document of this shopper, with the memory that a state can be made of again.
+
+    Its version is the time of writing, moved on where clocks go back. One that says nothing is already
+    expired; one of a client who is known as a user, or of a former name, says only where to look.
+    """
+    state.version = max(state.version + 1, now_us)
+    as_of = max([state.as_of, *(link.event_time for link in state.links)])
+    if not state.has_document:
+        return Profile.erased(shopper, state.version, now_us)
+    return Profile(
+        id=shopper,
+        version=state.version,
+        updated_at=now_us,
+        expire_at=(as_of or now_us) + PROFILE_RETENTION_US,
+        memory=state.to_bytes(),
+        as_of=as_of,
+        events=state.events,
+        history=[
+            Seen(touch.item_id, touch.event_time, touch.event)
+            for touch in reversed(state.touches[-PROFILE_HISTORY:])
+        ],
+        cart=state.holdings.quantities(),
+        purchased=dict(sorted(state.holdings.purchased.items())),
+        moved_to=state.renamed or (state.links[-1].user if state.links else None),
+    )
+
+
+def from_profile(profile: Profile) -> ShopperState:
+    """A state to go on from: all of it if the profile has its memory, else what the document says."""
+    if profile.memory:
+        state = ShopperState.from_bytes(profile.memory)
+        state.version = max(state.version, profile.version)
+        return state
+    purchased = dict(profile.purchased)
+    lines = {
+        item_id: CartLine(purchased.get(item_id, 0)).changed((profile.as_of, 0, quantity))
+        for item_id, quantity in profile.cart.items()
+    }
+    return ShopperState(
+        events=profile.events,
+        as_of=profile.as_of,
+        version=profile.version,
+        touches=sorted(
+            Touch(seen.event_time, 0, -place, seen.item_id, seen.event)
+            for place, seen in enumerate(profile.history)
+        ),
+        holdings=Holdings(lines, purchased),
+        links=[Link(0, 0, profile.moved_to)] if profile.moved_to else [],
+    )
