@@ -19,7 +19,7 @@ from evermail.documents import Profile, Seen
 from evermail.event_ids import MAX_IDS, MAX_RETRY_US
 from evermail.events import Consent, Event, EventName, Item
 from evermail.interest import MAX_LINES
-from evermail.profiles import to_profile
+from evermail.profiles import PROFILE_HISTORY, PROFILE_RETENTION_US, to_profile
 from evermail.shopper import MAX_HISTORY, ShopperState, Verdict
 
 # Duplicates and collisions
