@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shopper_support import LATENESS, LATER, NOW, Run, event
 
-from evermail import clock, holdings, shopper
+from evermail import clock, holdings, profiles
 from evermail.documents import Profile, Seen
 from evermail.event_ids import MAX_IDS, MAX_RETRY_US
 from evermail.events import Consent, Event, EventName, Item
 from evermail.interest import MAX_LINES
-from evermail.profiles import PROFILE_HISTORY, PROFILE_RETENTION_US, to_profile
+from evermail.profiles import to_profile
 from evermail.shopper import MAX_HISTORY, ShopperState, Verdict
 
 # Duplicates and collisions
@@ -257,7 +257,7 @@ def test_a_profile_tells_what_is_known_newest_first() -> None:
         id="shopper",
         version=NOW + 9,
         updated_at=NOW + 9,
-        expire_at=NOW + 3 * clock.SECOND + shopper.PROFILE_RETENTION_US,
+        expire_at=NOW + 3 * clock.SECOND + profiles.PROFILE_RETENTION_US,
         as_of=NOW + 3 * clock.SECOND,
         events=4,
         history=[
@@ -367,7 +367,7 @@ def test_no_part_of_the_memory_grows_without_end() -> None:
     assert len(state.to_bytes()) < 28_000
     assert state.size < 220_000
     profile = run.profile
-    assert len(profile.history) == shopper.PROFILE_HISTORY
+    assert len(profile.history) == profiles.PROFILE_HISTORY
     assert [seen.event_time for seen in profile.history] == sorted(
         (seen.event_time for seen in profile.history), reverse=True
     )
