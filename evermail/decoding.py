@@ -9,7 +9,7 @@ import msgspec
 
 from evermail.dead_letters import letter, replayed
 from evermail.dead_letters.seal import Seal
-from evermail.events import MAX_PAYLOAD_BYTES, Event, Receipt, Rejected, parse, parse_or_refuse
+from evermail.events import MAX_PAYLOAD_BYTES, Event, Receipt, Rejected, parse_or_refuse, rejection
 from evermail.events.checks import EARLIEST_TIME_US
 from evermail.identities import pseudonymize
 from evermail.pseudonyms import Pseudonymizer
@@ -38,15 +38,14 @@ class Decoder:
         received_us = published_us if published_us >= EARLIEST_TIME_US else now_us
         receipt = replayed.receipt_of(attributes, received_us)
         again = replayed.is_pseudonymized(attributes)
-
-        def read(data: bytes, now_us: int) -> Event:
-            limit = MAX_PSEUDONYMIZED_BYTES if again else MAX_PAYLOAD_BYTES
+        limit = MAX_PSEUDONYMIZED_BYTES if again else MAX_PAYLOAD_BYTES
+        try:
             event = parse_or_refuse(data, now_us, limit)
             known = self._with_aliases(receipt, event) if self._rotated and not again else receipt
             return pseudonymize(event, self._pseudonyms, known, sent=data, again=again)
-
-        result = parse(data, attributes, now_us=now_us, version=self._version, stage=STAGE, read=read)
-        return result if isinstance(result, Event) else self._sealed(result, receipt)
+        except Exception as error:
+            refused = rejection(error, data, attributes, now_us=now_us, version=self._version, stage=STAGE)
+        return self._sealed(refused, receipt)
 
     def _with_aliases(self, receipt: Receipt, event: Event) -> Receipt:
         return msgspec.structs.replace(

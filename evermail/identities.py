@@ -19,8 +19,7 @@ from typing import Any
 import msgspec
 
 from evermail.events import Code, Event, Item, Receipt, Refusal
-from evermail.events.checks import TELLING_CHARS
-from evermail.events.reading import LIMITS
+from evermail.events.checks import LIMITS, NESTED, TELLING_CHARS
 from evermail.pseudonyms import Pseudonymizer
 from evermail.traces import emails, normal_email, words
 
@@ -52,8 +51,8 @@ def pseudonymize(
 ) -> Event:
     """The event with pseudonyms for all that names a person, and with its receipt.
 
-    `sent` are the bytes it was read from: most events tell there that nothing has to be looked for. `again`
-    says that this was done before: pseudonyms of ours stay, and user and client must be such.
+    `sent` are the bytes it was read from: they tell of most unknown fields that nothing has to be looked for
+    there. `again` says that this was done before: pseudonyms of ours stay, and user and client must be such.
     Raises `Refusal`.
     """
     user_id, client_id = event.user_id, event.client_id
@@ -62,8 +61,9 @@ def pseudonymize(
     else:
         user_id = user_id and pseudonyms.pseudonym("user", user_id)
         client_id = client_id and pseudonyms.pseudonym("client", client_id)
-    traced = _may_name(event, sent)
-    if traced or _has_identity(event):
+    unknown = _unknown_fields(event)
+    traced = _may_name(event, unknown, sent)
+    if traced or any(map(_names_identity, unknown)):
         event = _Concealer(event, pseudonyms, traced=traced, again=again).conceal(event)
     return msgspec.structs.replace(event, user_id=user_id, client_id=client_id, receipt=receipt)
 
@@ -77,8 +77,29 @@ def _check_pseudonyms(event: Event, pseudonyms: Pseudonymizer) -> None:
             )
 
 
-def _may_name(event: Event, sent: bytes) -> bool:
+def _unknown_fields(event: Event) -> list[dict[str, Any]]:
+    """The unknown fields of the event, of its consent and of its items, where there are any."""
+    found = [item.extra for item in event.items if item.extra]
+    if event.extra:
+        found.append(event.extra)
+    if event.consent is not None and event.consent.extra:
+        found.append(event.consent.extra)
+    return found
+
+
+def _may_name(event: Event, unknown: list[dict[str, Any]], sent: bytes) -> bool:
     """Whether a text of the event may name somebody, besides user_id and client_id. If in doubt, yes."""
+    if not unknown:
+        # These alone can change: the items' texts were checked when the event was read.
+        texts = event.event_id, event.search_term, event.campaign_id, event.source, event.currency
+        text = " ".join(filter(None, texts))
+        user_id, client_id = event.user_id, event.client_id
+        return (
+            "@" in text
+            or "%" in text
+            or (user_id is not None and user_id in text)
+            or (client_id is not None and client_id in text)
+        )
     if b"\\" in sent:  # an escape may hide anything
         sent = _ENCODER.encode(event)
     addresses = sent.count(b"@")
@@ -91,23 +112,13 @@ def _may_name(event: Event, sent: bytes) -> bool:
     return addresses != 0 or b"%" in sent  # the latter for an address in a URL
 
 
-def _has_identity(event: Event) -> bool:
-    """Whether an unknown field's name says that an identity stands there."""
-    if event.extra and _names_identity(event.extra):
-        return True
-    for item in event.items:
-        if item.extra and _names_identity(item.extra):
-            return True
-    return event.consent is not None and _names_identity(event.consent.extra)
-
-
 def _names_identity(value: Any) -> bool:
     if isinstance(value, dict):
         for name, inner in value.items():
-            if kind_of(name) or (isinstance(inner, dict | list) and _names_identity(inner)):
+            if kind_of(name) or (isinstance(inner, NESTED) and _names_identity(inner)):
                 return True
         return False
-    return any(_names_identity(inner) for inner in value if isinstance(inner, dict | list))
+    return any(_names_identity(inner) for inner in value if isinstance(inner, NESTED))
 
 
 def kind_of(name: str) -> str | None:

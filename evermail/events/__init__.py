@@ -2,6 +2,7 @@
 
 - `event`     what a valid event is
 - `reading`   bytes -> `Event`, or a `Refusal`, or a `Rejected`: `parse` never raises, whatever the bytes are
+- `plain`     the quick way for most events, of which `reading` is the thorough one
 - `checks`    what a text, a time, a nesting may be
 - `writing`   `Event` -> bytes, as a publisher would send them
 - `refusals`  the codes, and what a refused event leaves behind
@@ -15,12 +16,13 @@ from evermail.events.checks import (
     MAX_DEPTH,
     MAX_FUTURE_US,
     MAX_ITEM_ID_CHARS,
+    MAX_ITEMS,
     MAX_SEARCH_TERM_CHARS,
     check_item_category,
     check_item_id,
 )
 from evermail.events.event import NEEDS_ITEMS, Accepted, Consent, Event, EventName, Item, Receipt
-from evermail.events.reading import MAX_ITEMS, MAX_PAYLOAD_BYTES, from_fields, parse, parse_or_refuse
+from evermail.events.reading import MAX_PAYLOAD_BYTES, from_fields, parse, parse_or_refuse, rejection
 from evermail.events.refusals import Code, Refusal, Rejected
 from evermail.events.writing import digest, to_json, to_wire
 
@@ -49,6 +51,7 @@ __all__ = [
     "from_fields",
     "parse",
     "parse_or_refuse",
+    "rejection",
     "to_json",
     "to_wire",
 ]

@@ -25,12 +25,29 @@ MAX_FUTURE_US = 10 * clock.MINUTE
 EARLIEST_TIME_US = clock.from_datetime(datetime.fromisoformat("2010-01-01T00:00:00Z"))
 """Before this, a time is a device's unset clock rather than a late event."""
 
+MAX_ITEMS = 200
+"""Items in one event, as in Google Analytics 4."""
+
 MAX_ITEM_ID_CHARS = 128
 MAX_CATEGORY_CHARS = 256
 MAX_SEARCH_TERM_CHARS = 512
 
+IDENTIFIERS = {
+    "event_id": 128,
+    "client_id": 256,
+    "user_id": 256,
+    "campaign_id": 128,
+    "currency": 8,
+    "source": 64,
+}
+LIMITS = {**IDENTIFIERS, "search_term": MAX_SEARCH_TERM_CHARS}
+"""Most characters of each field."""
+
 TELLING_CHARS = 8
 """An identifier of a shopper with at least so many characters is no article number by accident."""
+
+NESTED = dict, list
+"""What holds other values in JSON. A union of them, made anew for each check, takes longer than the check."""
 
 _UNSTORABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _RfcTime = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -75,15 +92,24 @@ def check_not_the_shopper(field: str, text: str, identifier: str) -> None:
         raise Refusal(Code.INVALID_IDENTIFIER, f"{field} contains the event's own user_id or client_id")
 
 
-def check_encodable(value: Any, depth: int = MAX_DEPTH + 1) -> None:
+def check_encodable(value: dict[str, Any] | list[Any], depth: int = MAX_DEPTH + 1) -> None:
     """An event that was taken in must be fit to be passed on, in JSON and in msgpack."""
-    if isinstance(value, dict | list):
-        if not depth:
-            raise Refusal(Code.OUT_OF_RANGE, f"an unknown field is nested more than {MAX_DEPTH} deep")
-        for inner in value.values() if isinstance(value, dict) else value:
+    if not depth:
+        raise Refusal(Code.OUT_OF_RANGE, f"an unknown field is nested more than {MAX_DEPTH} deep")
+    for inner in value.values() if isinstance(value, dict) else value:
+        if isinstance(inner, NESTED):
             check_encodable(inner, depth - 1)
-    elif isinstance(value, int) and not -(2**63) <= value < 2**64:
-        raise Refusal(Code.OUT_OF_RANGE, "an unknown field has a whole number of more than 64 bits")
+        elif isinstance(inner, int) and not -(2**63) <= inner < 2**64:
+            raise Refusal(Code.OUT_OF_RANGE, "an unknown field has a whole number of more than 64 bits")
+
+
+def unknown_fields(sent: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    """What of an object that was sent is not `known`."""
+    if sent.keys() <= known:
+        return {}
+    unknown = {name: value for name, value in sent.items() if name not in known}
+    check_encodable(unknown)
+    return unknown
 
 
 def parse_time(text: str, now_us: int) -> int:

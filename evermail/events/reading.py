@@ -8,27 +8,19 @@ from typing import Any
 
 import msgspec
 
-from evermail.events import checks
-from evermail.events.checks import MAX_SEARCH_TERM_CHARS, TELLING_CHARS, check_encodable, check_identifier
+from evermail.events import checks, plain
+from evermail.events.checks import (
+    MAX_ITEMS,
+    MAX_SEARCH_TERM_CHARS,
+    TELLING_CHARS,
+    check_identifier,
+    unknown_fields,
+)
 from evermail.events.event import NEEDS_ITEMS, Consent, Event, EventName, Item, WireConsent, WireItem
 from evermail.events.refusals import Code, Refusal, Rejected
 
 MAX_PAYLOAD_BYTES = 64 * 1024
 """Larger messages are refused. A GA4 event of 200 items is about 30 KB."""
-
-MAX_ITEMS = 200
-"""Items in one event, as in Google Analytics 4."""
-
-_IDENTIFIERS = {
-    "event_id": 128,
-    "client_id": 256,
-    "user_id": 256,
-    "campaign_id": 128,
-    "currency": 8,
-    "source": 64,
-}
-LIMITS = {**_IDENTIFIERS, "search_term": MAX_SEARCH_TERM_CHARS}
-"""Most characters of each field."""
 
 
 class _WireEvent(msgspec.Struct):
@@ -66,9 +58,24 @@ def parse(
     """
     try:
         return (read or parse_or_refuse)(data, now_us)
-    except Refusal as refusal:
-        code, message = refusal.code, refusal.message
-    except Exception as error:  # a bug here must cost one event, not the stream
+    except Exception as error:
+        return rejection(error, data, attributes, now_us=now_us, version=version, stage=stage)
+
+
+def rejection(
+    error: Exception,
+    data: bytes,
+    attributes: Mapping[str, str] | None,
+    *,
+    now_us: int,
+    version: str,
+    stage: str,
+) -> Rejected:
+    """What a message leaves behind whose reading ended with `error`: a `Refusal`, or a bug here, which must
+    cost one event and not the stream."""
+    if isinstance(error, Refusal):
+        code, message = error.code, error.message
+    else:
         code, message = Code.INTERNAL_ERROR, f"{type(error).__name__} while decoding"
     return Rejected(
         stage=stage,
@@ -83,7 +90,16 @@ def parse(
 
 def parse_or_refuse(data: bytes, now_us: int, max_bytes: int = MAX_PAYLOAD_BYTES) -> Event:
     """Like `parse`, but raises `Refusal`: for callers that answer a person, such as `collect`."""
-    return from_fields(_load_object(data, max_bytes), now_us)
+    if not data:
+        raise Refusal(Code.EMPTY_PAYLOAD, "the message has no data")
+    if len(data) > max_bytes:
+        raise Refusal(Code.OVERSIZE_PAYLOAD, f"{len(data)} bytes, at most {max_bytes} are allowed")
+    return plain.read(data, now_us) or read_closely(data, now_us)
+
+
+def read_closely(data: bytes, now_us: int) -> Event:
+    """Like `parse_or_refuse`, by one check after the other, so that each can say what it found."""
+    return from_fields(_load_object(data), now_us)
 
 
 def from_fields(fields: dict[str, Any], now_us: int) -> Event:
@@ -93,7 +109,7 @@ def from_fields(fields: dict[str, Any], now_us: int) -> Event:
     except msgspec.ValidationError as error:
         raise _explain(error) from None
     name = _name(wire.event_name)
-    for field, limit in _IDENTIFIERS.items():
+    for field, limit in checks.IDENTIFIERS.items():
         value = getattr(wire, field)
         if value or field == "event_id":  # any other that is empty is a missing one, as an empty cookie is
             check_identifier(field, value, limit)
@@ -122,15 +138,11 @@ def from_fields(fields: dict[str, Any], now_us: int) -> Event:
         campaign_id=wire.campaign_id or None,
         consent=_consent(wire.consent, fields["consent"]) if wire.consent else None,
         source=wire.source or None,
-        extra=_unknown(fields, _EVENT_FIELDS),
+        extra=unknown_fields(fields, _EVENT_FIELDS),
     )
 
 
-def _load_object(data: bytes, max_bytes: int) -> dict[str, Any]:
-    if not data:
-        raise Refusal(Code.EMPTY_PAYLOAD, "the message has no data")
-    if len(data) > max_bytes:
-        raise Refusal(Code.OVERSIZE_PAYLOAD, f"{len(data)} bytes, at most {max_bytes} are allowed")
+def _load_object(data: bytes) -> dict[str, Any]:
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -196,16 +208,8 @@ def _item(item: WireItem, sent: dict[str, Any], telling: list[str]) -> Item:
             checks.check_not_the_shopper("items[].item_id", item.item_id, identifier)
         if category and identifier in category:
             checks.check_not_the_shopper("items[].item_category", category, identifier)
-    return Item(item.item_id, item.quantity, item.price, category, _unknown(sent, _ITEM_FIELDS))
+    return Item(item.item_id, item.quantity, item.price, category, unknown_fields(sent, _ITEM_FIELDS))
 
 
 def _consent(consent: WireConsent, sent: dict[str, Any]) -> Consent:
-    return Consent(consent.personalization, _unknown(sent, _CONSENT_FIELDS))
-
-
-def _unknown(sent: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
-    if sent.keys() <= known:
-        return {}
-    unknown = {name: value for name, value in sent.items() if name not in known}
-    check_encodable(unknown)
-    return unknown
+    return Consent(consent.personalization, unknown_fields(sent, _CONSENT_FIELDS))

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from evermail import clock, events
-from evermail.events import Code, Consent, Event, EventName, Item, Refusal, Rejected, reading
+from evermail.events import Code, Consent, Event, EventName, Item, Refusal, Rejected, plain
 from evermail.events.checks import TELLING_CHARS
 
 NOW = 1_795_489_200 * clock.SECOND  # 2026-11-24T03:00:00Z
@@ -217,10 +217,10 @@ def test_a_rejected_message_is_kept_whole() -> None:
 
 
 def test_a_bug_costs_one_event_and_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def buggy(fields: dict[str, Any], now_us: int) -> Event:
-        raise ZeroDivisionError(fields["user_id"])
+    def buggy(data: bytes, now_us: int) -> Event:
+        raise ZeroDivisionError(data)
 
-    monkeypatch.setattr(reading, "from_fields", buggy)
+    monkeypatch.setattr(plain, "read", buggy)
     refused = rejected(encode(VIEW))
     assert (refused.code, refused.message) == (Code.INTERNAL_ERROR, "ZeroDivisionError while decoding")
 

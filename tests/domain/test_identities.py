@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest import mock
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evermail import clock
+from evermail import clock, identities
 from evermail.events import Code, Event, Receipt, Refusal, parse_or_refuse, to_json
 from evermail.identities import KINDS, MAX_REPLACED, kind_of, pseudonymize
 from evermail.pseudonyms import Pseudonymizer
@@ -221,9 +222,11 @@ def test_copies_stay_copies() -> None:
     assert conceal(event_id=f"{USER}/b@example.com").event_id != once.event_id
 
 
-# Done before
+# What is not looked into
 
-some_texts = st.sampled_from(["a", USER, CLIENT, EMAIL, f"{USER} {EMAIL}!", f"{CLIENT}_{USER}", "7", ""])
+some_texts = st.sampled_from(
+    ["a", USER, CLIENT, EMAIL, f"{USER} {EMAIL}!", f"{CLIENT}_{USER}", "7", "m=ann%40example.com", ""]
+)
 some_values = st.recursive(
     some_texts | st.integers(0, 9) | st.booleans() | st.none(),
     lambda inner: (
@@ -232,6 +235,34 @@ some_values = st.recursive(
     ),
     max_leaves=8,
 )
+
+
+places = st.fixed_dictionaries(
+    {},
+    optional={
+        "event_id": st.just("e 1") | some_texts.filter(bool),
+        "search_term": some_texts,
+        "campaign_id": some_texts,
+        "source": some_texts,
+        "currency": st.sampled_from(["EUR", "7", "a@b.cc", "crm-10"]),
+        "user_id": st.sampled_from([USER, "7", EMAIL, "crm-10", "", "12345678"]),
+        "items": st.lists(
+            st.fixed_dictionaries({"item_id": st.just("7")}, optional={"note": some_values}), min_size=1
+        ),
+        "consent": st.fixed_dictionaries({}, optional={"note": some_values}),
+        "note": some_values | st.sampled_from([12345678, 12345678.0]),
+    },
+)
+
+
+@given(places, st.booleans())
+def test_where_nothing_is_looked_for_nothing_could_be_found(fields: dict[str, Any], ascii_only: bool) -> None:
+    quick = conceal(ascii_only=ascii_only, **fields)
+    with mock.patch.object(identities, "_may_name", return_value=True):
+        assert conceal(ascii_only=ascii_only, **fields) == quick
+
+
+# Done before
 
 
 @given(

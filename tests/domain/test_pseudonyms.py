@@ -7,7 +7,7 @@ import hmac
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from evermail.pseudonyms import Pseudonymizer
@@ -20,6 +20,15 @@ def test_a_pseudonym_is_a_keyed_digest_with_the_id_of_its_key() -> None:
     digest = hmac.digest(SECRET.encode(), b"user\0ann@example.com", "sha256")[:16]
     expected = "k1." + base64.urlsafe_b64encode(digest).decode()[:22]
     assert pseudonyms.pseudonym("user", "ann@example.com") == expected
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=16, max_size=150), st.text(max_size=150))
+@example("x" * 64, "ann")  # as long as a block of SHA-256: longer ones are hashed first
+@example("x" * 65, "ann")
+def test_it_is_that_digest_for_any_secret_and_identifier(secret: str, identifier: str) -> None:
+    digest = hmac.digest(secret.encode(), b"user\0" + identifier.encode(), "sha256")[:16]
+    made = Pseudonymizer({"k1": secret}, "k1").pseudonym("user", identifier)
+    assert made == "k1." + base64.urlsafe_b64encode(digest).decode()[:22]
 
 
 def test_the_same_person_has_the_same_pseudonym_everywhere() -> None:
