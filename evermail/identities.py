@@ -13,6 +13,7 @@ Ids and categories of items are left alone: `evermail.events` refuses those that
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -41,6 +42,7 @@ MAX_REPLACED = 1000
 """Identifiers replaced in one event. A pseudonym is longer than most of them: without a bound, a message
 of small size could become one that nothing carries."""
 
+_EXPONENT = re.compile(rb"\d[eE]")
 _ENCODER = msgspec.json.Encoder()
 _KIND_OF = {name.replace("_", ""): kind for kind, names in KINDS.items() for name in names.split()}
 _LONGEST_NAME = max(map(len, _KIND_OF)) + 16  # with some separators
@@ -107,9 +109,21 @@ def _may_name(event: Event, unknown: list[dict[str, Any]], sent: bytes) -> bool:
         if identifier is not None:
             if sent.count(identifier.encode()) != 1:
                 return True
+            if _is_telling_number(identifier) and _EXPONENT.search(sent):  # 1.2345678e7 is 12345678
+                return True
             if addresses:
                 addresses -= identifier.count("@")
     return addresses != 0 or b"%" in sent  # the latter for an address in a URL
+
+
+def _is_telling_number(identifier: str) -> bool:
+    """Whether a number in an event may be this identifier, and is not by accident."""
+    return (
+        len(identifier) >= TELLING_CHARS
+        and identifier.isascii()
+        and identifier.isdigit()
+        and identifier[0] != "0"
+    )
 
 
 def _names_identity(value: Any) -> bool:
@@ -152,11 +166,7 @@ class _Concealer:
             ("email", None),
             *[one for one in identifiers if "@" not in one[1]],
         ]
-        self._numbers = {
-            int(value): kind
-            for kind, value in identifiers
-            if len(value) >= TELLING_CHARS and value.isascii() and value.isdigit() and value[0] != "0"
-        }
+        self._numbers = {int(value): kind for kind, value in identifiers if _is_telling_number(value)}
 
     def conceal(self, event: Event) -> Event:
         changes: dict[str, Any] = {}

@@ -195,6 +195,23 @@ def test_a_number_is_an_id_only_if_it_is_a_telling_one() -> None:
     assert extra(user_id="7", numbers=numbers) == {"numbers": numbers}
 
 
+@pytest.mark.parametrize(
+    "number", ["12345678.0", "1.2345678e7", "1.2345678E+7", "1234567.8e1", "123456780e-1"]
+)
+@pytest.mark.parametrize("more", ["", r'"\\n",'])
+def test_a_number_is_the_same_however_it_is_written(number: str, more: str) -> None:
+    sent = json.dumps({**BASE, "user_id": "12345678", "n": ["?"]}).replace('"?"', more + number).encode()
+    event = pseudonymize(parse_or_refuse(sent, NOW), PSEUDONYMS, RECEIPT, sent=sent)
+    assert event.extra["n"][-1] == of("user", "12345678")
+
+
+def test_so_is_one_too_long_to_be_written_out() -> None:
+    number = "1" + "0" * 20
+    sent = json.dumps({**BASE, "user_id": number, "n": [r"\\", 1e20]}).encode()
+    event = pseudonymize(parse_or_refuse(sent, NOW), PSEUDONYMS, RECEIPT, sent=sent)
+    assert event.extra["n"][-1] == of("user", number)
+
+
 def test_a_currency_that_is_an_identifier_is_none() -> None:
     assert conceal(user_id="crm-7", currency="crm-7").currency is None
 
