@@ -4,9 +4,13 @@ A cart is what was added since the visit began, or since it was last empty withi
 over from an earlier visit is not known here: it is in the profile, and was announced when that visit ended.
 `Visit` adds up in any order and grouping, and stays small.
 
-Who fills a cart before saying who they are has two visits: the browser's, and from then on the user's. The
-browser's is told of its user, and of what the user buys and removes (`visits`), so that its cart is announced
-to the right person, and not when it was bought.
+Who fills a cart before saying who they are has two visits: the browser's, and from then on the user's. Both
+have the event that joins them (`visits`), so the browser's can be added to the user's (`ended`): one cart,
+with what was put in on either side of the login, and without what was bought or removed since.
+
+A browser is its user's if that was received while its own visit lasted. Said later it changes nothing: the
+cart is announced as the browser's, or was, and not a second time as the user's. When it was received, and not
+when it was worked on, decides, so that a backlog makes no difference.
 """
 
 from __future__ import annotations
@@ -31,6 +35,8 @@ _NEVER = -(1 << 62)
 _NOBODY = (_NEVER, "")
 _CHANGING = (EventName.ADD_TO_CART, EventName.REMOVE_FROM_CART, EventName.PURCHASE)
 _OF_BROWSER_TOO = (EventName.IDENTIFY, EventName.REMOVE_FROM_CART, EventName.PURCHASE)
+_SOME_TIME = 1 << 62
+"""A dead letter came back; when is not known, and for its cart it counts as too late."""
 
 
 class Change(msgspec.Struct, array_like=True, frozen=True):
@@ -51,13 +57,15 @@ class Visit(msgspec.Struct, array_like=True, frozen=True):
 
     `last_at` is the time of the newest, in microseconds. Where `withheld` is true the shopper was erased or
     withdrew the consent to personalisation during the visit: nothing else is remembered of it. `identified`
-    is, for a browser, the time of the newest event that says whose it is, and that user.
+    is, for a browser, the time of the first event that says whose it is, and that user. `told_at` is when
+    Pub/Sub took the newest event that concerns both a browser and its user; 0 if there is none.
     """
 
     last_at: int = _NEVER
     withheld: bool = False
     changes: tuple[Change, ...] = ()
     identified: tuple[int, str] = _NOBODY
+    told_at: int = 0
 
     @property
     def user(self) -> str:
@@ -101,26 +109,53 @@ def visits(accepted: Accepted) -> Iterator[tuple[str, Visit]]:
         return
     withheld = _withholds(event)
     part = Visit(event.event_time, withheld, () if withheld else _changes(event))
-    yield shopper, part
     browser = event.client_id
     if browser and browser != shopper and (withheld or event.event_name in _OF_BROWSER_TOO):
+        receipt = event.receipt
+        told_at = _SOME_TIME if receipt.first_seen else receipt.received_at or event.event_time
+        part = msgspec.structs.replace(part, told_at=told_at)
         yield browser, msgspec.structs.replace(part, identified=(event.event_time, shopper))
+    yield shopper, part
 
 
 def together(parts: Iterable[Visit]) -> Visit:
-    """The sum of parts of a visit. The result does not depend on how it was divided, nor on the order."""
-    last_at, withheld, identified = _NEVER, False, _NOBODY
+    """The sum of parts of a visit. The result does not depend on how it was divided, nor on the order, nor on
+    what is in several of the parts."""
+    last_at, withheld, identified, told_at = _NEVER, False, _NOBODY, 0
     changes: list[Change] = []
     for part in parts:
         last_at = max(last_at, part.last_at)
         withheld = withheld or part.withheld
-        identified = max(identified, part.identified)
+        if part.user and (part.identified < identified or identified == _NOBODY):
+            identified = part.identified
+        told_at = max(told_at, part.told_at)
         changes += part.changes
         if len(changes) > 2 * MAX_CHANGES:
             changes = _newest(changes)
     if withheld:
         return Visit(last_at, withheld=True)
-    return Visit(last_at, changes=tuple(_newest(changes)), identified=identified)
+    return Visit(last_at, False, tuple(_newest(changes)), identified, told_at)
+
+
+def ended(shopper: str, parts: Iterable[Visit], gap_us: int) -> tuple[str, Visit] | None:
+    """Whom a visit that has ended is to be told to, and what of it; None if there is nothing to tell.
+
+    `parts` are those of single events, all there are; they are gone through more than once. `gap_us` is how
+    long nothing happens after a visit, in microseconds. A browser's visit that is told to its user has
+    `identified`: the user's visit of that time ends later, and decides.
+    """
+    whole = together(parts)
+    if not whole.user:
+        return (shopper, whole) if whole.changes or whole.told_at else None
+    if not any(part.changes for part in parts if not part.user):
+        return None  # the user's own visit says the same
+    end = _first_end(sorted(part.last_at for part in parts if not part.user), gap_us)
+    in_time = [part.identified for part in parts if part.user and part.told_at < end]
+    if not in_time:
+        return shopper, msgspec.structs.replace(whole, identified=_NOBODY, told_at=0)
+    first = _, user = min(in_time)
+    of_user = together(part for part in parts if part.user in ("", user))
+    return user, msgspec.structs.replace(of_user, identified=first, told_at=0)
 
 
 def left_cart(shopper: str, whole: Visit) -> CartLeft | None:
@@ -216,8 +251,19 @@ def _withholds(event: Event) -> bool:
     return event.event_name is EventName.ERASE_USER or consent.withheld(event)
 
 
+def _first_end(times: list[int], gap_us: int) -> int:
+    """When the first visit ends, if there is one event at each of these times, the earliest first."""
+    end = times[0] + gap_us
+    for time in times:
+        if time >= end:
+            break
+        end = time + gap_us
+    return end
+
+
 def _newest(changes: list[Change]) -> list[Change]:
-    return changes if len(changes) <= MAX_CHANGES else sorted(changes, key=_order)[-MAX_CHANGES:]
+    different = list(dict.fromkeys(changes))
+    return different if len(different) <= MAX_CHANGES else sorted(different, key=_order)[-MAX_CHANGES:]
 
 
 def _order(change: Change) -> tuple[object, ...]:

@@ -3,6 +3,15 @@
 A visit ends when its shopper has done nothing for `cart_gap_us`. Events that come later than that may change
 it, make it longer or join it to another one: its window is then added up anew, and what was announced before
 decides whether there is anything left to say.
+
+A browser's visit that is its user's (`evermail.carts.ended`) waits for the end of the user's, and both are
+announced as one cart. A withdrawal or an erasure does not wait for a visit to end: from when it is known, no
+cart begun until then is announced.
+
+Bounds: where a browser went on while its `identify` was on its way, its visit may end after the user's; if
+that one had a cart, it alone is announced. An `identify` of who has said no before is nobody's event: of it
+nothing is known here, and the cart is announced as the browser's. And a drain moves the watermark to the end
+of time: visits that go on end early, are announced as far as they have come, and what follows is another one.
 """
 
 from __future__ import annotations
@@ -15,26 +24,35 @@ import msgspec
 from apache_beam.coders import BytesCoder
 from apache_beam.io.gcp.pubsub import PubsubMessage
 from apache_beam.metrics import Metrics
+from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms import trigger, window
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.transforms.window import GlobalWindows, TimestampedValue
+from apache_beam.typehints import typehints
 from apache_beam.utils.timestamp import Duration, Timestamp
 
 from evermail import carts
-from evermail.carts import CartLeft, Visit
+from evermail.carts import MAX_CHANGES, CartLeft, Visit
 from evermail.events import Accepted
 from pipeline import names
 from pipeline.config import JobConfig
 from pipeline.lateness import allowed_lateness
 
-MAX_ANNOUNCED = 64
-"""Announced visits of a shopper that are remembered, the newest: two days of one an hour, and some."""
+MAX_VISITS = 64
+"""Visits of a person that are remembered, the newest: two days of one an hour, and some. Of all together the
+newest `MAX_CHANGES` changes are."""
+
+WITHHELD = "withheld"
 
 _MILLISECOND = 1000
+_ALWAYS = -(1 << 62)
 
 _Ended = tuple[int, int, Visit]
-"""Begin and end of a visit's window, in microseconds, and what it says."""
+"""Begin and end of a visit, in microseconds, and what it says."""
+
+_OF_PEOPLE = typehints.Tuple[str, typehints.Tuple[int, int, Visit]]
+"""(person, `_Ended`), for Beam."""
 
 
 class WatchCarts(beam.PTransform):  # type: ignore[misc]
@@ -51,11 +69,12 @@ class WatchCarts(beam.PTransform):  # type: ignore[misc]
 
     def expand(self, accepted: beam.PCollection[Accepted]) -> beam.PCollection[PubsubMessage]:
         config = self._config
-        # Runners keep the bounds of windows in milliseconds.
-        gap_us = max(1, config.cart_gap_us // _MILLISECOND) * _MILLISECOND
-        return (
-            accepted
-            | "OfShoppers" >> beam.FlatMap(_timed_visits).with_output_types(tuple[str, Visit])
+        gap_us = max(_MILLISECOND, _whole(config.cart_gap_us))
+        parts = accepted | "OfShoppers" >> beam.FlatMap(_timed_visits).with_outputs(WITHHELD, main="parts")
+        parts["parts"].element_type = typehints.Tuple[str, Visit]
+        parts[WITHHELD].element_type = _OF_PEOPLE
+        ended = (
+            parts["parts"]
             | "Visits"
             >> beam.WindowInto(
                 window.Sessions(Duration(micros=gap_us)),
@@ -68,8 +87,12 @@ class WatchCarts(beam.PTransform):  # type: ignore[misc]
             # Not a CombinePerKey: each part has a window of its own until the windows merge, so there is
             # nothing to combine before the shuffle, and trying to doubles what a part costs.
             | "Gather" >> beam.GroupByKey()
-            | "End" >> beam.ParDo(EndFn()).with_output_types(tuple[str, tuple[int, int, Visit]])
+            | "End" >> beam.ParDo(EndFn(gap_us)).with_output_types(_OF_PEOPLE)
             | "AllTime" >> beam.WindowInto(GlobalWindows())
+        )
+        return (
+            (ended, parts[WITHHELD])
+            | "OfPeople" >> beam.Flatten()
             | "Announce" >> beam.ParDo(AnnounceFn(config)).with_output_types(CartLeft)
             | "ToMessage" >> beam.Map(to_message).with_output_types(PubsubMessage)
         )
@@ -81,92 +104,164 @@ def to_message(cart: CartLeft) -> PubsubMessage:
     return PubsubMessage(msgspec.json.encode(cart), attributes)
 
 
-def _timed_visits(accepted: Accepted) -> Iterator[TimestampedValue]:
-    """At the time of the event, whatever time the element came with."""
+def _whole(time_us: int) -> int:
+    """In whole milliseconds, as runners keep the bounds of windows, and timers."""
+    return time_us // _MILLISECOND * _MILLISECOND
+
+
+def _timed_visits(accepted: Accepted) -> Iterator[TimestampedValue | TaggedOutput]:
+    """At the time of the event, whatever time the element came with; and by the tag `WITHHELD`, as if it were
+    a visit of all time, that nothing begun until then is to be announced."""
     for shopper, part in carts.visits(accepted):
-        time_us = part.last_at // _MILLISECOND * _MILLISECOND
+        time_us = _whole(part.last_at)
+        if part.withheld and not part.user:
+            yield TaggedOutput(WITHHELD, (shopper, (_ALWAYS, time_us + _MILLISECOND, part)))
         yield TimestampedValue((shopper, part), Timestamp(micros=time_us))
 
 
 class EndFn(beam.DoFn):  # type: ignore[misc]
-    """All parts of a visit -> the visit, with its window, to the shopper it is announced for; only if it
-    changed a cart."""
+    """All parts of a visit -> the visit, to whom it is told. A browser's is given as the moment that joins it
+    to its user's, which is part of one visit of the user and of no other."""
+
+    def __init__(self, gap_us: int) -> None:
+        self._gap_us = gap_us
 
     def process(
         self, parts: tuple[str, Iterable[Visit]], within: window.IntervalWindow = beam.DoFn.WindowParam
     ) -> Iterator[tuple[str, _Ended]]:
-        shopper, visit = parts[0], carts.together(parts[1])
-        if visit.changes:
-            yield visit.user or shopper, (within.start.micros, within.end.micros, visit)
+        told = carts.ended(*parts, self._gap_us)
+        if told is None:
+            return
+        person, visit = told
+        if visit.user:
+            joined_us = _whole(visit.identified[0])
+            yield person, (joined_us, joined_us + _MILLISECOND, visit)
+        else:
+            yield person, (within.start.micros, within.end.micros, visit)
 
 
 class AnnounceFn(beam.DoFn):  # type: ignore[misc]
     """Ended visits -> the carts that were left, each once.
 
-    A visit that overlaps one that was announced is the same, grown by events that came late. It is remembered
+    Visits that overlap are the same: parts of it from browsers, or it has grown by events that came late. One
+    is announced when the watermark reaches its end: all that ends with it is there then. It is remembered
     until the watermark says that no event can change it any more.
     """
 
-    ANNOUNCED = ReadModifyWriteStateSpec("announced", BytesCoder())
-    FORGET = TimerSpec("forget", TimeDomain.WATERMARK)
-    """In event time: only the watermark knows how late a visit may still change. On Dataflow it also holds no
+    # A running job that is updated finds both by these names.
+    VISITS = ReadModifyWriteStateSpec("announced", BytesCoder())
+    DUE = TimerSpec("forget", TimeDomain.WATERMARK)
+    """For whichever comes first of announcing and forgetting: two timers might fire in the wrong order.
+
+    In event time: only the watermark knows how late a visit may still change. On Dataflow it also holds no
     watermark back, as a timer of processing time does until it fires."""
 
     def __init__(self, config: JobConfig) -> None:
-        self._lateness = allowed_lateness(config)
+        self._lateness_us = _whole(allowed_lateness(config).micros)
         self._left = Metrics.counter(names.NAMESPACE, names.CARTS_LEFT)
         self._bought_late = Metrics.counter(names.NAMESPACE, names.CARTS_BOUGHT_LATE)
 
     def process(
         self,
         element: tuple[str, _Ended],
-        stored: Any = beam.DoFn.StateParam(ANNOUNCED),
-        forget: Any = beam.DoFn.TimerParam(FORGET),
-    ) -> Iterator[CartLeft]:
-        shopper, (start_us, end_us, visit) = element
-        cart = carts.left_cart(shopper, visit)
-        announced = _read(stored)
-        same = [each for each in announced if each.start_us < end_us and start_us < each.end_us]
-        if cart is None and not same:
+        stored: Any = beam.DoFn.StateParam(VISITS),
+        due: Any = beam.DoFn.TimerParam(DUE),
+    ) -> None:
+        person, (start_us, end_us, visit) = element
+        one = now = _Known(start_us, end_us, announced=False, over=not visit.user, visit=visit)
+        others = []
+        for each in _read(stored):
+            if each.is_same(one):
+                now = now.with_(each)
+            else:
+                others.append(each)
+        alone = now is one and not (visit.withheld or visit.user or visit.told_at)
+        if alone and one.cart(person) is None:
             return
-        now = _Announced(start_us, end_us)
-        for each in same:
-            now = now.with_(each)
-            announced.remove(each)
-        if not same:
-            self._left.inc()
-            yield cart
-        elif cart is None and visit.bought and not visit.user and not now.bought:
+        if now.announced and not now.bought and now.visit.bought and now.cart(person) is None:
             now.bought = True
             self._bought_late.inc()
-        announced.append(now)
-        announced.sort(key=lambda each: each.start_us)
-        stored.write(_ENCODER.encode(announced[-MAX_ANNOUNCED:]))
-        last_end_us = max(each.end_us for each in announced)
-        forget.set(Timestamp(micros=last_end_us) + self._lateness)
+        self._keep(person, [*others, now], stored, due)
 
-    @on_timer(FORGET)  # type: ignore[untyped-decorator]
-    def forget_visits(self, stored: Any = beam.DoFn.StateParam(ANNOUNCED)) -> None:
-        stored.clear()
+    @on_timer(DUE)  # type: ignore[untyped-decorator]
+    def announce(
+        self,
+        person: str = beam.DoFn.KeyParam,
+        time: Timestamp = beam.DoFn.TimestampParam,
+        stored: Any = beam.DoFn.StateParam(VISITS),
+        due: Any = beam.DoFn.TimerParam(DUE),
+    ) -> Iterator[CartLeft]:
+        """Announces what has ended, and forgets what cannot change any more."""
+        known = _read(stored)
+        for each in known:
+            cart = each.cart(person) if each.waits and each.end_us <= time.micros else None
+            if cart is not None:
+                each.announced = True
+                self._left.inc()
+                yield cart
+        known = [each for each in known if each.end_us + self._lateness_us > time.micros]
+        if known:
+            self._keep(person, known, stored, due)
+        else:
+            stored.clear()
+
+    def _keep(self, person: str, known: list[_Known], stored: Any, due: Any) -> None:
+        known = sorted(known, key=lambda each: each.end_us)[-MAX_VISITS:]
+        changes = 0
+        for each in reversed(known):
+            changes += len(each.visit.changes)
+            if changes > MAX_CHANGES:
+                each.visit = msgspec.structs.replace(each.visit, changes=())
+        stored.write(_ENCODER.encode(known))
+        ends = [each.end_us for each in known if each.waits and each.cart(person)]
+        due.set(Timestamp(micros=min([*ends, known[-1].end_us + self._lateness_us])))
 
 
-class _Announced(msgspec.Struct, array_like=True):
-    """The window of a visit whose cart was announced, and whether a purchase of it came to light since."""
+class _Known(msgspec.Struct, array_like=True):
+    """A person's visit, as far as it is known. `bought` says whether a purchase of what was announced came to
+    light since, `over` whether the person's own visit has ended, and not just that of a browser."""
 
     start_us: int
     end_us: int
     bought: bool = False
+    announced: bool = True
+    over: bool = True
+    visit: Visit = Visit()
 
-    def with_(self, other: _Announced) -> _Announced:
-        return _Announced(
-            min(self.start_us, other.start_us), max(self.end_us, other.end_us), self.bought or other.bought
+    @property
+    def waits(self) -> bool:
+        """Whether it is to be announced, if a cart was left."""
+        return self.over and not self.announced
+
+    @property
+    def begun_us(self) -> int:
+        """Of a browser's visit, too."""
+        return min([self.start_us, *(change.event_time for change in self.visit.changes)])
+
+    def cart(self, person: str) -> CartLeft | None:
+        return carts.left_cart(person, self.visit)
+
+    def is_same(self, other: _Known) -> bool:
+        """Whether the two overlap. What is withheld withholds all of what had begun."""
+        if self.visit.withheld or other.visit.withheld:
+            return self.begun_us < other.end_us and other.begun_us < self.end_us
+        return self.start_us < other.end_us and other.start_us < self.end_us
+
+    def with_(self, other: _Known) -> _Known:
+        return _Known(
+            min(self.start_us, other.start_us),
+            max(self.end_us, other.end_us),
+            self.bought or other.bought,
+            self.announced or other.announced,
+            self.over or other.over,
+            carts.together((self.visit, other.visit)),
         )
 
 
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(list[_Announced])
+_DECODER = msgspec.msgpack.Decoder(list[_Known])
 
 
-def _read(stored: Any) -> list[_Announced]:
+def _read(stored: Any) -> list[_Known]:
     data = stored.read()
     return [] if data is None else _DECODER.decode(data)

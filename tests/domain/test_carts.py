@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evermail.carts import MAX_CHANGES, CartItem, CartLeft, Visit, cart_id, left_cart, together, visits
+from evermail.carts import MAX_CHANGES, CartItem, CartLeft, Visit, cart_id, ended, left_cart, together, visits
 from evermail.clock import HOUR, SECOND
-from evermail.events import Accepted, Consent, Event, EventName, Item
+from evermail.events import Accepted, Consent, Event, EventName, Item, Receipt
 
 NOW = 1_790_000_040_000_000
 ADD, REMOVE, BUY, VIEW = "add_to_cart", "remove_from_cart", "purchase", "view_item"
@@ -188,14 +188,129 @@ class TestWhoseVisit:
             "anna"
         ]
 
-    def test_the_last_user_of_a_browser_is_its_user(self) -> None:
-        parts = [
-            part
-            for user, at in [("ben", 2), ("anna", 1)]
-            for shopper, part in visits(Accepted(user, event("identify", "", at=at, client_id="browser")))
-            if shopper == "browser"
+
+GAP_US = 100 * SECOND
+
+
+def of(shopper: str, *accepted: Accepted) -> list[Visit]:
+    """What the visit of one shopper has of events."""
+    return [part for one in accepted for whose, part in visits(one) if whose == shopper]
+
+
+def own(*args: Any, **fields: Any) -> Accepted:
+    """An event of a browser that is nobody's."""
+    return Accepted("browser", event(*args, user_id=None, client_id="browser", **fields))
+
+
+def says_whose(user: str, at: float, received: float | None = None, **receipt: int) -> Accepted:
+    received_at = NOW + round((at if received is None else received) * SECOND)
+    return Accepted(
+        user,
+        event(
+            "identify",
+            "",
+            at=at,
+            user_id=user,
+            client_id="browser",
+            receipt=Receipt(received_at=received_at, **receipt),
+        ),
+    )
+
+
+class TestWhoIsTold:
+    def told(self, *accepted: Accepted) -> str | None:
+        found = ended("browser", of("browser", *accepted), GAP_US)
+        return found and found[0]
+
+    def test_nobody_of_a_visit_without_a_cart(self) -> None:
+        assert self.told(own(VIEW)) is None
+
+    def test_the_browser_if_it_is_nobodys(self) -> None:
+        assert self.told(own(ADD)) == "browser"
+
+    def test_its_user(self) -> None:
+        assert self.told(own(ADD), says_whose("anna", 50)) == "anna"
+
+    def test_nobody_of_what_the_user_did_alone(self) -> None:
+        assert self.told(own(VIEW), says_whose("anna", 50)) is None
+        assert self.told(Accepted("anna", event(BUY, client_id="browser"))) is None
+
+    def test_nobody_if_anything_is_withheld(self) -> None:
+        said = Accepted("anna", event("erase_user", "", at=60, client_id="browser"))
+        assert self.told(own(ADD), says_whose("anna", 50), said) is None
+
+    def test_the_user_that_a_visit_is_joined_with(self) -> None:
+        """It may have the browser's cart to wait for, if none of its own."""
+        for_anna = ended("anna", of("anna", says_whose("anna", 50)), GAP_US)
+        assert for_anna is not None
+        assert for_anna[0] == "anna"
+        assert ended("anna", of("anna", Accepted("anna", event(VIEW))), GAP_US) is None
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_the_first_user_if_there_are_several(self, order: int) -> None:
+        """As a browser's history goes to the first."""
+        said = [says_whose("anna", 50), says_whose("ben", 60)][::order]
+        assert self.told(own(ADD), *said) == "anna"
+
+    def test_the_first_who_was_known_in_time(self) -> None:
+        assert self.told(own(ADD), says_whose("anna", 50, received=100), says_whose("ben", 60)) == "ben"
+
+    @pytest.mark.parametrize(("received", "who"), [(129.999, "anna"), (130, "browser")])
+    def test_the_browser_if_it_is_said_when_the_cart_was_announced(self, received: float, who: str) -> None:
+        assert self.told(own(ADD), own(VIEW, at=30), says_whose("anna", 50, received=received)) == who
+
+    def test_the_browser_also_if_that_joins_the_visit_to_its_next(self) -> None:
+        assert self.told(own(ADD), own(VIEW, at=120), says_whose("anna", 50, received=125)) == "browser"
+
+    def test_the_browser_if_it_is_said_by_a_dead_letter_that_came_back(self) -> None:
+        assert self.told(own(ADD), says_whose("anna", 50, first_seen=NOW)) == "browser"
+
+    @given(
+        st.lists(st.integers(0, 60), min_size=1, max_size=6),
+        st.integers(0, 60),
+        st.integers(0, 40),
+    )
+    def test_whoever_is_told_first_is_told_always(self, times: list[int], said: int, delay: int) -> None:
+        """Whatever comes until when: no cart is told to a browser and later to its user, or the other way."""
+        events = [(time, own(ADD, at=time)) for time in times if time <= said + delay]
+        events.append((said + delay, says_whose("anna", said, received=said + delay)))
+        told: list[tuple[set[int], str]] = []
+        for now in range(130):
+            parts = of("browser", *(one for received, one in events if received < now))
+            for visit in sessions(parts, 20 * SECOND):
+                found = ended("browser", visit, 20 * SECOND)
+                if found and max(part.last_at for part in visit) + 20 * SECOND <= NOW + now * SECOND:
+                    told.append(({change.event_hash for change in found[1].changes}, found[0]))
+        assert all(one == other for a, one in told for b, other in told if a & b)
+
+    @given(st.data())
+    def test_a_cart_filled_before_and_after_a_login_is_that_of_one_person(self, data: st.DataObject) -> None:
+        names = st.sampled_from([*[ADD] * 6, *[REMOVE] * 2, *[BUY] * 2, VIEW])
+        acts = data.draw(st.lists(st.tuples(names, st.sampled_from(["A", "B", "A B"])), max_size=9))
+        login = data.draw(st.integers(0, len(acts)))
+        by = data.draw(st.sampled_from(["browser", "phone", None]))
+        before = [own(name, items, at=at) for at, (name, items) in enumerate(acts[:login])]
+        after = [
+            Accepted("anna", event(name, items, at=login + at, client_id=by))
+            for at, (name, items) in enumerate(acts[login:], 1)
         ]
-        assert together(parts).user == "ben"
+        accepted = [*before, says_whose("anna", login), *after]
+        data.draw(st.randoms(use_true_random=False)).shuffle(accepted)
+        found = [ended(shopper, of(shopper, *accepted), GAP_US) for shopper in ("anna", "browser")]
+        whole = together(visit for person, visit in filter(None, found) if person == "anna")
+        assert left_cart("anna", whole) == left_cart(
+            "anna", together(of("anna", *(Accepted("anna", one.event) for one in accepted)))
+        )
+
+
+def sessions(parts: list[Visit], gap_us: int) -> list[list[Visit]]:
+    found: list[list[Visit]] = []
+    for part in sorted(parts, key=lambda part: part.last_at):
+        if found and part.last_at < found[-1][-1].last_at + gap_us:
+            found[-1].append(part)
+        else:
+            found.append([part])
+    return found
 
 
 @st.composite
@@ -230,6 +345,12 @@ class TestAddingUp:
         again = together([together(parts[cut:]), Visit(), together(parts[:cut])])
         assert left_cart("anna", again) == once
         assert sorted(map(repr, again.changes)) == sorted(map(repr, together(parts).changes))
+
+    @given(st.lists(events_of_a_visit(), max_size=12))
+    def test_what_is_in_two_parts_counts_once(self, events: list[Event]) -> None:
+        parts = parts_of(events)
+        whole = together(parts)
+        assert together([whole, *parts, whole]) == whole
 
     @given(st.lists(st.integers(0, 400), min_size=250, max_size=700), st.randoms(use_true_random=False))
     def test_order_does_not_matter_beyond_the_bound_either(self, times: list[int], chance: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from typing import Any
 
 import apache_beam as beam
@@ -11,6 +10,22 @@ import msgspec
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms.window import TimestampedValue
+from cart_support import (
+    FAR,
+    GAP,
+    GAP_US,
+    LATENESS,
+    add,
+    announcements,
+    bought,
+    ended_visit,
+    erasure,
+    login,
+    quantities,
+    stream,
+    visits_of,
+    watch,
+)
 from streaming_support import (
     NOW,
     Collected,
@@ -24,64 +39,24 @@ from streaming_support import (
 
 from evermail import carts
 from evermail.carts import cart_id
-from evermail.clock import MINUTE, SECOND, to_rfc3339
-from evermail.events import Accepted, Consent, Item
+from evermail.clock import SECOND, to_rfc3339
+from evermail.events import Accepted, Item
 from pipeline import carts as carts_module
 from pipeline import names
-from pipeline.carts import MAX_ANNOUNCED, WatchCarts
-
-GAP_US = 10 * MINUTE
-GAP = GAP_US / SECOND
-LATENESS = 2 * 3600.0
-"""Of windows, in seconds: what the shoppers accept in these tests, and as long again for the way."""
-
-FAR = 100_000.0
-"""Later than any visit of these tests may still change."""
-
-Watch = Callable[..., list[dict[str, Any]]]
-
-
-@pytest.fixture
-def watch() -> Watch:
-    """Runs a stream of accepted events through the transform; the messages it makes."""
-
-    def run_(stream: Stream, **changes: Any) -> list[dict[str, Any]]:
-        collected, p = Collected(), pipeline()
-        settings = config(**{"cart_gap_us": GAP_US, **changes})
-        p | stream.source() | WatchCarts(settings) | collected.into("messages")
-        run(p)
-        return [msgspec.json.decode(message.data) for message in collected["messages"]]
-
-    return run_
-
-
-def add(items: Any = "A", *, at: float = 0.0, **fields: Any) -> Accepted:
-    return accepted(items, at=at, name="add_to_cart", **fields)
-
-
-def bought(items: str = "A", *, at: float = 0.0, **fields: Any) -> Accepted:
-    return accepted(items, at=at, name="purchase", **fields)
-
-
-def quantities(message: dict[str, Any]) -> dict[str, int]:
-    return {item["item_id"]: item["quantity"] for item in message["items"]}
-
-
-def stream() -> Stream:
-    return Stream().watermark(-1)
+from pipeline.carts import MAX_VISITS, WatchCarts
 
 
 class TestAVisit:
     @pytest.mark.parametrize(("watermark", "announced"), [(30 + GAP - 0.001, 0), (30 + GAP, 1)])
     def test_a_cart_is_announced_when_its_shopper_has_done_nothing_for_a_gap(
-        self, watch: Watch, watermark: float, announced: int
+        self, watermark: float, announced: int
     ) -> None:
         told = stream().arrives(add(at=0), accepted("B", at=30)).watermark(watermark)
         told.arrives(bought(at=31))  # in time to say nothing, or not
         found = watch(told.watermark(FAR))
         assert [message["left_at"] for message in found] == [to_rfc3339(NOW + 30 * SECOND)] * announced
 
-    def test_whatever_the_shopper_does_keeps_the_visit_going(self, watch: Watch) -> None:
+    def test_whatever_the_shopper_does_keeps_the_visit_going(self) -> None:
         told = stream().arrives(add(at=0)).watermark(GAP - 1).arrives(accepted("", at=GAP - 2, name="search"))
         told.watermark(GAP + 1).arrives(bought(at=GAP + 5))
         assert watch(told.watermark(FAR)) == []
@@ -98,42 +73,40 @@ class TestAVisit:
         ],
         ids=["bought", "partly bought", "partly removed", "removed", "bought and filled again", "looked at"],
     )
-    def test_what_is_left_decides(
-        self, watch: Watch, then: list[Accepted], left: list[dict[str, int]]
-    ) -> None:
+    def test_what_is_left_decides(self, then: list[Accepted], left: list[dict[str, int]]) -> None:
         found = watch(stream().arrives(add("A B", at=1)).arrives(*then).watermark(FAR))
         assert [quantities(message) for message in found] == left
 
-    def test_a_visit_without_a_cart_is_nobodys_business(self, watch: Watch) -> None:
+    def test_a_visit_without_a_cart_is_nobodys_business(self) -> None:
         assert watch(stream().arrives(accepted("A"), bought("B", at=1)).watermark(FAR)) == []
 
-    def test_two_visits_have_two_carts(self, watch: Watch) -> None:
+    def test_two_visits_have_two_carts(self) -> None:
         told = stream().arrives(add("A", at=0)).watermark(GAP + 1).arrives(add("B", at=GAP + 2))
         assert [quantities(message) for message in watch(told.watermark(FAR))] == [{"A": 1}, {"B": 1}]
 
-    def test_shoppers_do_not_mix(self, watch: Watch) -> None:
+    def test_shoppers_do_not_mix(self) -> None:
         told = stream().arrives(add("A"), add("B", shopper="ben"), bought("A", shopper="ben"))
         assert {message["shopper"]: quantities(message) for message in watch(told.watermark(FAR))} == {
             "anna": {"A": 1},
             "ben": {"B": 1},
         }
 
-    def test_an_event_without_a_shopper_is_in_no_visit(self, watch: Watch) -> None:
+    def test_an_event_without_a_shopper_is_in_no_visit(self) -> None:
         assert watch(stream().arrives(Accepted("", add().event)).watermark(FAR)) == []
 
-    def test_a_gap_of_a_fraction_of_a_millisecond_is_one(self, watch: Watch) -> None:
+    def test_a_gap_of_a_fraction_of_a_millisecond_is_one(self) -> None:
         assert len(watch(stream().arrives(add()).watermark(1), cart_gap_us=10)) == 1
 
 
 class TestDisorder:
-    def test_order_of_arrival_does_not_matter(self, watch: Watch) -> None:
+    def test_order_of_arrival_does_not_matter(self) -> None:
         told = [add("A B", at=1), bought("A", at=2), add("A C", at=3), bought("C", at=4)]
         for _ in range(3):
             told.append(told.pop(0))
             found = watch(stream().arrives(told[0]).arrives(*told[1:]).watermark(FAR))
             assert [quantities(message) for message in found] == [{"B": 1, "A": 1}]
 
-    def test_events_of_two_bundles_and_the_middle_between_are_one_visit(self, watch: Watch) -> None:
+    def test_events_of_two_bundles_and_the_middle_between_are_one_visit(self) -> None:
         told = (
             stream().arrives(add("A", at=0)).arrives(add("B", at=1.5 * GAP)).arrives(add("C", at=0.8 * GAP))
         )
@@ -156,47 +129,45 @@ def _with_time_of_arrival(event: Accepted) -> TimestampedValue:
 
 class TestOnce:
     @pytest.mark.parametrize("watermark", [GAP, 2 * GAP], ids=["visit goes on", "visit is over"])
-    def test_a_late_addition_does_not_announce_a_cart_again(self, watch: Watch, watermark: float) -> None:
+    def test_a_late_addition_does_not_announce_a_cart_again(self, watermark: float) -> None:
         told = stream().arrives(add("A", at=0)).watermark(watermark)
         told.arrives(add("B", at=1)).arrives(add("C", at=-5))
         (message,) = watch(told.watermark(FAR))
         assert quantities(message) == {"A": 1}
 
-    def test_a_late_event_may_make_a_visit_longer(self, watch: Watch) -> None:
+    def test_a_late_event_may_make_a_visit_longer(self) -> None:
         told = stream().arrives(add("A", at=0)).watermark(GAP)
         told.arrives(accepted("A", at=GAP - 1)).watermark(2 * GAP).arrives(add("B", at=2 * GAP - 2))
         assert len(watch(told.watermark(FAR))) == 1
 
-    def test_a_late_event_that_joins_two_visits_announces_nothing(self, watch: Watch) -> None:
+    def test_a_late_event_that_joins_two_visits_announces_nothing(self) -> None:
         told = stream().arrives(add("A", at=0)).watermark(GAP).arrives(add("B", at=1.8 * GAP))
         told.watermark(3 * GAP).arrives(add("C", at=0.9 * GAP))
         assert [quantities(message) for message in watch(told.watermark(FAR))] == [{"A": 1}, {"B": 1}]
 
-    def test_a_late_event_that_joins_a_visit_to_one_that_goes_on_says_nothing_early(
-        self, watch: Watch
-    ) -> None:
+    def test_a_late_event_that_joins_a_visit_to_one_that_goes_on_says_nothing_early(self) -> None:
         told = stream().arrives(accepted("A", at=0)).watermark(GAP).arrives(add("B", at=1.5 * GAP))
         told.arrives(accepted("C", at=0.9 * GAP)).watermark(2 * GAP).arrives(bought("B", at=2 * GAP))
         assert watch(told.watermark(FAR)) == []
 
-    def test_what_comes_late_may_be_the_cart(self, watch: Watch) -> None:
+    def test_what_comes_late_may_be_the_cart(self) -> None:
         told = stream().arrives(accepted("A", at=0)).watermark(2 * GAP).arrives(add("A", at=1))
         (message,) = watch(told.watermark(FAR))
         assert quantities(message) == {"A": 1}
 
-    def test_a_late_visit_of_its_own_is_announced(self, watch: Watch) -> None:
+    def test_a_late_visit_of_its_own_is_announced(self) -> None:
         told = stream().watermark(1800).arrives(add("A", at=1))
         assert len(watch(told.watermark(FAR))) == 1
 
-    def test_a_late_addition_to_what_was_bought_since_is_no_cart(self, watch: Watch) -> None:
+    def test_a_late_addition_to_what_was_bought_since_is_no_cart(self) -> None:
         told = stream().arrives(bought("A", at=2)).watermark(2 * GAP).arrives(add("A", at=1))
         assert watch(told.watermark(FAR)) == []
 
-    def test_a_purchase_that_comes_late_announces_nothing(self, watch: Watch) -> None:
+    def test_a_purchase_that_comes_late_announces_nothing(self) -> None:
         told = stream().arrives(add("A B", at=0)).watermark(2 * GAP).arrives(bought("A B", at=1))
         assert len(watch(told.watermark(FAR))) == 1
 
-    def test_whatever_the_shoppers_may_accept_is_taken_in(self, watch: Watch) -> None:
+    def test_whatever_the_shoppers_may_accept_is_taken_in(self) -> None:
         assert len(watch(stream().watermark(LATENESS + GAP - 1).arrives(add("A")).watermark(FAR))) == 1
 
     @pytest.mark.parametrize(("watermark", "times"), [(GAP + LATENESS - 1, 1), (GAP + LATENESS, 2)])
@@ -204,87 +175,59 @@ class TestOnce:
         self, watermark: float, times: int
     ) -> None:
         ended = ended_visit(0, GAP)
-        assert announced(stream().arrives(ended).watermark(watermark).arrives(ended)) == times
+        assert announcements(stream().arrives(ended).watermark(watermark).arrives(ended)) == times
 
     def test_what_has_grown_is_remembered_as_long_as_the_last_of_it(self) -> None:
         first, grown = ended_visit(0, GAP), ended_visit(0, 2 * GAP)
-        told = stream().arrives(first).arrives(grown).watermark(GAP + LATENESS)
-        assert announced(told.arrives(ended_visit(2 * GAP - 1, 3 * GAP))) == 1
+        told = stream().arrives(first).watermark(GAP).arrives(grown).watermark(GAP + LATENESS)
+        assert announcements(told.arrives(ended_visit(2 * GAP - 1, 3 * GAP))) == 1
 
-    def test_only_the_newest_of_very_many_are_remembered(self) -> None:
-        ended = [ended_visit(n * GAP, n * GAP + 1) for n in range(MAX_ANNOUNCED + 1)]
-        assert announced(stream().arrives(*ended).arrives(*ended[1:])) == MAX_ANNOUNCED + 1
-        assert announced(stream().arrives(*ended).arrives(ended[0])) == MAX_ANNOUNCED + 2
+    def test_each_is_announced_when_the_watermark_reaches_its_end(self) -> None:
+        told = stream().arrives(ended_visit(0, GAP), ended_visit(GAP, 2 * GAP)).watermark(2 * GAP - 1)
+        assert announcements(told.arrives(ended_visit(GAP, 2 * GAP, bought(at=1)))) == 1
+
+    def test_what_is_remembered_of_one_person_is_bounded(self) -> None:
+        full = [Item("x" * 124 + f"{n}", 1, 1.0) for n in range(carts.MAX_CHANGES)]
+        announce, cell = carts_module.AnnounceFn(config(cart_gap_us=GAP_US)), Cell()
+        for n in range(MAX_VISITS + 1):
+            announce.process(ended_visit(n, n + 1, add(full, at=n, currency="EUR")), cell, cell)
+        assert len(cell.value) < 64 * 1024
+        assert len(msgspec.msgpack.decode(cell.value)) == MAX_VISITS
+
+    def test_what_can_not_change_any_more_is_not_remembered_with_what_can(self) -> None:
+        announce, cell = carts_module.AnnounceFn(config(cart_gap_us=GAP_US)), Cell()
+        for n in (0, LATENESS):
+            announce.process(ended_visit(n, n + 1), cell, cell)
+            list(announce.announce("anna", cell.time, cell, cell))
+        assert len(msgspec.msgpack.decode(cell.value)) == 1
 
     def test_a_visit_that_grows_and_grows_is_still_one(self) -> None:
         other = ended_visit(-GAP, -1)
-        grown = [ended_visit(0, GAP + n) for n in range(MAX_ANNOUNCED + 1)]
-        assert announced(stream().arrives(other).arrives(*grown).arrives(other)) == 2
+        grown = [ended_visit(0, GAP + n) for n in range(MAX_VISITS + 1)]
+        told = stream().arrives(other).watermark(0).arrives(grown[0]).watermark(GAP)
+        assert announcements(told.arrives(*grown).arrives(other)) == 2
 
     def test_what_overlaps_only_a_part_is_the_same_with_all_of_it(self) -> None:
-        told = stream().arrives(ended_visit(0, GAP)).arrives(ended_visit(GAP / 2, 2 * GAP))
-        assert announced(told.arrives(ended_visit(0, GAP / 4)).arrives(ended_visit(1.8 * GAP, 3 * GAP))) == 1
-
-
-def ended_visit(begin: float, end: float) -> tuple[str, tuple[int, int, carts.Visit]]:
-    """Anna's, from and to seconds from NOW, with something in the cart."""
-    ((_, part),) = carts.visits(add())
-    return "anna", (NOW + round(begin * SECOND), NOW + round(end * SECOND), part)
-
-
-def announced(told: Stream) -> int:
-    """How many carts are announced of ended visits."""
-    collected = Collected()
-    p = pipeline()
-    (
-        p
-        | told.source()
-        | beam.ParDo(carts_module.AnnounceFn(config(cart_gap_us=GAP_US)))
-        | collected.into("carts")
-    )
-    run(p)
-    return len(collected["carts"])
-
-
-class TestWithheld:
-    @pytest.mark.parametrize(
-        "withdrawal",
-        [
-            accepted("", at=5, name="erase_user"),
-            accepted("", at=5, name="update_consent", consent=Consent(personalization=False)),
-        ],
-        ids=["erased", "consent withdrawn"],
-    )
-    def test_no_message_about_who_wants_none(self, watch: Watch, withdrawal: Accepted) -> None:
-        assert watch(stream().arrives(add(at=0), withdrawal, add("B", at=9)).watermark(FAR)) == []
-        assert watch(stream().arrives(add(at=9)).arrives(withdrawal).watermark(FAR)) == []
-
-
-class TestBrowserAndUser:
-    """A cart is filled before its shopper logs in."""
-
-    def test_the_user_is_told_of_the_browsers_cart(self, watch: Watch) -> None:
-        told = stream().arrives(
-            add("A", at=0, shopper="browser"), accepted("", at=60, name="identify", client_id="browser")
+        told = stream().arrives(ended_visit(0, GAP)).watermark(GAP).arrives(ended_visit(GAP / 2, 2 * GAP))
+        assert (
+            announcements(told.arrives(ended_visit(0, GAP / 4)).arrives(ended_visit(1.8 * GAP, 3 * GAP))) == 1
         )
-        (message,) = watch(told.watermark(FAR))
-        assert (message["shopper"], quantities(message)) == ("anna", {"A": 1})
 
-    def test_what_its_user_bought_is_not_left(self, watch: Watch) -> None:
-        told = stream().arrives(
-            add("A", at=0, shopper="browser"),
-            accepted("", at=60, name="identify", client_id="browser"),
-            bought("A", at=90, client_id="browser"),
-        )
-        assert watch(told.watermark(FAR)) == []
 
-    def test_a_cart_filled_before_and_after_is_announced_once(self, watch: Watch) -> None:
-        told = stream().arrives(
-            add("A", at=0, shopper="browser"),
-            accepted("", at=60, name="identify", client_id="browser"),
-            add("B", at=90, client_id="browser"),
-        )
-        assert [message["shopper"] for message in watch(told.watermark(FAR))] == ["anna"]
+class Cell:
+    """A cell of state, and a timer."""
+
+    value: Any = None
+    time: Any = None
+
+    def read(self) -> Any:
+        return self.value
+
+    def write(self, value: Any) -> None:
+        self.value = value
+
+    def set(self, time: Any) -> None:
+        self.time = time
 
 
 class TestMessages:
@@ -317,7 +260,11 @@ class TestMessages:
             add("B", at=1, shopper="ben"),
             bought("B", at=2, shopper="ben"),
             add("C", at=3, shopper="browser"),
-            accepted("", at=4, shopper="cara", name="identify", client_id="browser"),
+            login(4, "cara"),
+            add("D", at=5, shopper="cara"),
+            add("E", at=6, shopper="tablet"),
+            erasure(7, shopper="dora"),
+            login(8.000123, "dora", browser="tablet"),
         ]
         messages = p | beam.Create(told, reshuffle=True) | WatchCarts(config(cart_gap_us=GAP_US))
         messages | "OverTheWire" >> beam.Reshuffle() | collected.into("messages")
@@ -325,7 +272,7 @@ class TestMessages:
         found = [(message.attributes["shopper"], message.data) for message in collected["messages"]]
         assert {shopper: quantities(msgspec.json.decode(data)) for shopper, data in found} == {
             "anna": {"A": 1},
-            "cara": {"C": 1},
+            "cara": {"C": 1, "D": 1},
         }
 
 
@@ -350,6 +297,14 @@ class TestCounters:
         told.arrives(bought("A", at=1, client_id="browser"))
         assert self.counted(told.watermark(FAR)) == (1, 0)
 
+    @pytest.mark.parametrize(("late", "counts"), [("A B", 1), ("A", 0), ("B", 0)])
+    def test_a_cart_filled_before_and_after_a_login_was_bought_if_all_of_it_was(
+        self, late: str, counts: int
+    ) -> None:
+        told = stream().arrives(add("A", at=0, shopper="browser"), login(60), add("B", at=90))
+        told.watermark(2 * GAP).arrives(bought(late, at=95, client_id="browser"))
+        assert self.counted(told.watermark(FAR)) == (1, counts)
+
     def test_what_is_bought_in_a_later_visit_is_no_mistake(self) -> None:
         told = stream().arrives(add("A", at=0)).watermark(GAP).arrives(bought("A", at=GAP + 1))
         assert self.counted(told.watermark(FAR)) == (1, 0)
@@ -361,7 +316,7 @@ class TestCounters:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_cart_that_is_left_in_the_end_was_announced_whatever_came_late(watch: Watch, seed: int) -> None:
+def test_a_cart_that_is_left_in_the_end_was_announced_whatever_came_late(seed: int) -> None:
     """Delays of up to an hour, so that visits grow, join and are filled and bought after they ended."""
     chance = random.Random(seed)
     actions = ["view_item"] * 5 + ["add_to_cart"] * 2 + ["remove_from_cart", "purchase"]
@@ -384,14 +339,3 @@ def test_a_cart_that_is_left_in_the_end_was_announced_whatever_came_late(watch: 
         about = [m for m in found if to_rfc3339(begun) <= m["left_at"] <= to_rfc3339(ended)]
         assert about or cart is None
         assert len({message["cart_id"] for message in about}) == len(about)
-
-
-def visits_of(told: list[Accepted]) -> list[list[carts.Visit]]:
-    parts = sorted((part for one in told for _, part in carts.visits(one)), key=lambda part: part.last_at)
-    visits: list[list[carts.Visit]] = []
-    for part in parts:
-        if visits and part.last_at < visits[-1][-1].last_at + GAP_US:
-            visits[-1].append(part)
-        else:
-            visits.append([part])
-    return visits
