@@ -47,11 +47,10 @@ def allows(statements: list[Statement], second: int) -> bool:
 
 
 def after_erasure(statements: list[Statement], second: int) -> list[Statement]:
-    """What is left of them when everything up to this second is erased: what was said since, and a no that
-    still held. Who refuses and is then forgotten has not agreed."""
+    """What is left of them when everything up to this second is erased: what was said since, and the last
+    word before. Who refuses and is then forgotten has not agreed."""
     before = [statement for statement in statements if statement.second <= second]
-    refusal = [before[-1]] if before and not before[-1].allowed else []
-    return [*refusal, *(statement for statement in statements if statement.second > second)]
+    return [*before[-1:], *statements[len(before) :]]
 
 
 def withheld(event: Event) -> bool:
@@ -81,6 +80,11 @@ def as_record(event: Event) -> Event:
         client_id=event.client_id,
         user_id=event.user_id,
         consent=event.consent and msgspec.structs.replace(event.consent, extra={}),
+        receipt=Receipt(
+            received_at=event.receipt.received_at,
+            user_aliases=event.receipt.user_aliases,
+            client_aliases=event.receipt.client_aliases,
+        ),
     )
 
 

@@ -72,10 +72,6 @@ class KnownIds(msgspec.Struct, array_like=True):
         same = known & _FINGERPRINT == marks.fingerprint or _known_by_another_name(event, known)
         return Standing.COPY if same and apart_us <= MAX_RETRY_US else Standing.COLLISION
 
-    def knows(self, id_hash: int, second: int) -> bool:
-        """Whether an id is remembered, or may have been."""
-        return id_hash in self.seen or self.has_forgotten(second, id_hash)
-
     def has_forgotten(self, second: int, id_hash: int) -> bool:
         """Whether an id that is not known may have been, and was let go."""
         return (second, id_hash) <= self.horizon

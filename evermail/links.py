@@ -13,7 +13,8 @@ MAX_LINKS = 8
 
 
 class Link(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
-    """An `identify`: from `event_time` (microseconds) on, what this client does is done by `user`."""
+    """An `identify`: from `event_time` (microseconds) on, what this client does is done by `user`. Empty is
+    nobody: somebody else than before, of whom nothing may be known."""
 
     event_time: int
     event_hash: int
@@ -35,6 +36,21 @@ def at(links: list[Link], time_us: int) -> Link | None:
 def is_known(links: list[Link], event_hash: int, user: str) -> bool:
     """Whether this `identify` was heard before."""
     return any(link.event_hash == event_hash and link.user == user for link in links)
+
+
+def begin(links: list[Link], time_us: int, passed_until: int) -> int | None:
+    """From when a new link of this time holds; None if it is too late for it to hold at all.
+
+    Whatever went to a user by the links there are, up to `passed_until`, keeps going there: its copies may
+    not be taken for somebody else's.
+    """
+    if not links or not passed_until:
+        return time_us
+    if time_us < links[0].event_time:
+        return None  # what came before the first link went by that one
+    begun_us = max(time_us, passed_until + 1)
+    following = next((link.event_time for link in links if link.event_time > time_us), None)
+    return begun_us if following is None or begun_us < following else None
 
 
 def add(links: list[Link], link: Link) -> int | None:

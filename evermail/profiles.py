@@ -37,7 +37,7 @@ def to_profile(state: ShopperState, shopper: str, now_us: int) -> Profile:
         ],
         cart=state.holdings.quantities(),
         purchased=dict(sorted(state.holdings.purchased.items())),
-        moved_to=state.renamed or (state.links[-1].user if state.links else None),
+        moved_to=state.renamed or (state.links[-1].user if state.links else None) or None,
     )
 
 

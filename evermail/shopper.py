@@ -98,7 +98,18 @@ class ShopperState(msgspec.Struct, array_like=True):
     @property
     def has_document(self) -> bool:
         """Whether there is more to keep of this shopper than which events were counted."""
-        return bool(self.events or self.statements or self.links or self.renamed)
+        return bool(
+            self.events
+            or self.links
+            or self.renamed
+            or any(not said.allowed or said.second > self.erased_second for said in self.statements)
+            or (self.formerly and self.erased_second >= 0)  # there is no other word of it under this name
+        )
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether this is the memory of somebody who never came."""
+        return not (self.has_document or self.ids.seen) and self.erased_second < 0
 
     def apply(self, event: Event, *, oldest_us: int, now_us: int) -> tuple[Verdict, Updates]:
         """Takes one event in, unless it is a duplicate, a collision, older than `oldest_us`, of a time whose
@@ -122,7 +133,7 @@ class ShopperState(msgspec.Struct, array_like=True):
             return Verdict.COLLISION, updates
         if second <= self.erased_second:
             return Verdict.ERASED, updates
-        if event.event_time < oldest_us and name not in _NEVER_LATE:
+        if event.event_time < oldest_us and name not in NEVER_LATE:
             return Verdict.LATE, updates
         if standing is Standing.FORGOTTEN and name is not EventName.ERASE_USER:
             return Verdict.FORGOTTEN, updates
@@ -171,16 +182,16 @@ class ShopperState(msgspec.Struct, array_like=True):
         return links.at(self.links, time_us)
 
     def link(self, time_us: int, event_hash: int, user: str) -> bool:
-        """Joins a client to a user from a time on, or from when nothing has gone to another user yet: copies
-        of what has must go the same way. Returns whether that was news.
-        """
+        """Joins a client to a user from a time on, as far as nothing has gone to another user yet. Returns
+        whether that was news."""
         if links.is_known(self.links, event_hash, user) or self.ids.has_forgotten(
             time_us // clock.SECOND, event_hash
         ):
             return False
-        if self.links and time_us <= self.passed_until:
-            time_us = self.passed_until + 1
-        self._add_link(Link(time_us, event_hash, user))
+        begun_us = links.begin(self.links, time_us, self.passed_until)
+        if begun_us is None:
+            return False
+        self._add_link(Link(begun_us, event_hash, user))
         return True
 
     def _add_link(self, link: Link) -> None:
@@ -196,12 +207,19 @@ class ShopperState(msgspec.Struct, array_like=True):
         if second <= self.erased_second:
             return []
         self.erased_second = second
-        uncounted = self.events - self.ids.counted_after(-1)  # their ids have been let go
-        kept = self.ids.counted_after(second) + (uncounted if self.ids.horizon[0] > second else 0)
+        kept = self._events_after(second)
         self.ids.forget_until(second)
+        if self.passed_until and any(link.event_time // clock.SECOND <= second for link in self.links):
+            # Copies of what went by them would come to be taken for a stranger's.
+            self.ids.forget_time(self.passed_until // clock.SECOND, MAX_HASH)
         self.statements = consent.after_erasure(self.statements, second)
         self.links = [link for link in self.links if link.event_time // clock.SECOND > second]
         return self._drop_all_but(kept, lambda time_us: time_us // clock.SECOND > second)
+
+    def _events_after(self, second: int) -> int:
+        """How many events of the profile are later; those whose ids have been let go are where these end."""
+        uncounted = self.events - self.ids.counted_after(-1)
+        return self.ids.counted_after(second) + (uncounted if self.ids.horizon[0] > second else 0)
 
     def hand_over(self, renamed: str = "") -> tuple[ShopperState, Updates]:
         """Gives up everything but ids and links, for the user that this client turned out to be; or, where
@@ -223,15 +241,18 @@ class ShopperState(msgspec.Struct, array_like=True):
         self.ids.discount(frozenset())
         return given, changes.records()
 
-    def take_over(self, given: ShopperState) -> Updates:
+    def take_over(self, given: ShopperState, linked_at: int | None = None) -> Updates:
         """Takes in what was remembered of a client of this user, or of this shopper under a former name; the
-        way back of `hand_over`."""
+        way back of `hand_over`. `linked_at` is from when on the client is this user's."""
         erased_updates = self.erase(given.erased_second)
         erased = (self.erased_second + 1) * clock.SECOND
         dropped = 0
-        if self.erased_second >= 0:
-            kept = given.ids.counted_after(self.erased_second)
-            dropped = given.events - kept
+        if linked_at is not None and linked_at < erased:  # as of what such a client does later, see `may_use`
+            dropped = given.events
+            given.touches, given.holdings = [], Holdings()
+            given.ids.discount(frozenset())
+        elif self.erased_second >= 0:
+            dropped = given.events - given._events_after(self.erased_second)
         for statement in given.statements:
             consent.say(self.statements, statement)
         self.statements = consent.after_erasure(self.statements, self.erased_second)
@@ -323,7 +344,7 @@ def happened_us(event: Event, received_us: int) -> int:
     return received_us if ahead else event.event_time
 
 
-_NEVER_LATE = frozenset({EventName.ERASE_USER, EventName.UPDATE_CONSENT})
+NEVER_LATE = frozenset({EventName.ERASE_USER, EventName.UPDATE_CONSENT})
 """What people ask for holds however long it was on the way."""
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -20,10 +20,12 @@ class Handover(msgspec.Struct, frozen=True):
     """When the event came that brought it about."""
     to: str
     """Who it is for."""
-    to_aliases: tuple[str, ...] = ()
-    """What that one was called under an earlier pseudonym key."""
     formerly: str = ""
     """The former name that this is the memory of; empty if it is a client's."""
+    linked_at: int | None = None
+    """From when on the client is this user's, in microseconds; None for the memory of a former name."""
+    event: Event | None = None
+    """The event that brought it about, if it goes the same way. In one with what it must not overtake."""
 
 
 class Arrival:

@@ -25,27 +25,33 @@ class Clients(Keeper):
     """What comes to a client: events, and what was remembered of it under a former name. Events that are a
     user's go on by the tag `MOVED`: (user, Arrival); by `MOVED_FORMER` where the user has a former name."""
 
+    def recall(self, client: str) -> ShopperState:
+        """With links to users by the names that these have now."""
+        state = super().recall(client)
+        state.links = [msgspec.structs.replace(one, user=self._name_now(one.user)) for one in state.links]
+        return state
+
     def visit(self, client: str, state: ShopperState, arrival: Event | Handover) -> None:
-        if isinstance(arrival, Handover):
-            self.take_over(state, arrival)
-            if state.links:
-                self._hand_over(state, arrival.received_at, state.links[0].user)
-        else:
+        if isinstance(arrival, Event):
             self._visit(client, state, arrival)
+            return
+        self.take_over(state, arrival)
+        if state.links and all(link.user for link in state.links):
+            given = self._give(state)
+            if given is not None:  # what came before the first link
+                first = state.links[0]
+                handover = Handover(given, arrival.received_at, first.user, linked_at=first.event_time)
+                self._pass_on(first.user, handover, ())
+        if arrival.event is not None:
+            self._visit(client, state, arrival.event)
 
     def _visit(self, client: str, state: ShopperState, event: Event) -> None:
         name, user = event.event_name, event.user_id
-        if name is EventName.IDENTIFY and user and state.may_use(event):
-            self._identify(state, event, user)
+        received_us = self.received_us(event)
+        given = self._identify(state, event, user) if name is EventName.IDENTIFY and user else None
         link = state.user_at(event.event_time)
-        if not (user or link):
-            self.judge(client, state, event)
-            return
-        id_hash, time_us = hash_of_id(event), happened_us(event, self.received_us(event))
-        if id_hash in state.ids.seen:  # from before it was known who this is
-            self.judge(client, state, event)
-            return
-        if not user and state.ids.has_forgotten(time_us // clock.SECOND, id_hash):
+        time_us, id_hash = happened_us(event, received_us), hash_of_id(event)
+        if self._is_its_own(state, event, link, id_hash, time_us // clock.SECOND):
             self.judge(client, state, event)
             return
         if name is EventName.ERASE_USER:
@@ -60,30 +66,62 @@ class Clients(Keeper):
             if time_us > state.passed_until:
                 state.passed_until = time_us
                 self.note(flush=False)
-        self._pass_on(user, event, event.receipt.user_aliases)
+        aliases = event.receipt.user_aliases
+        if given is None:
+            self._pass_on(user, event, aliases)
+        else:
+            linked_at = state.links[0].event_time
+            self._pass_on(user, Handover(given, received_us, user, linked_at=linked_at, event=event), aliases)
 
-    def _identify(self, state: ShopperState, event: Event, user: str) -> None:
+    def _is_its_own(
+        self, state: ShopperState, event: Event, link: Link | None, id_hash: int, second: int
+    ) -> bool:
+        """Whether an event is the client's, or may be a copy of one that was."""
+        if event.user_id:
+            return self.is_told_here(state, event, id_hash, second)
+        if link is None or not link.user:
+            return True
+        if event.event_name is EventName.UPDATE_CONSENT:
+            return self.is_told_here(state, event, id_hash, second)
+        return (
+            second <= state.erased_second
+            or state.ids.has_forgotten(second, id_hash)
+            or self.is_told_here(state, event, id_hash, second)
+        )
+
+    def _identify(self, state: ShopperState, event: Event, user: str) -> ShopperState | None:
+        """Remembers whose this client is. Returns what was remembered of it before, to be handed over."""
         received_us = self.received_us(event)
-        if event.event_time < received_us - self.config.allowed_lateness_us:
-            return  # the user's stage will call it late
         time_us, first = happened_us(event, received_us), not state.links
         if time_us // clock.SECOND <= state.erased_second:
-            return  # it is of what was erased
+            return None  # it is of what was erased
+        late = event.event_time < received_us - self.config.allowed_lateness_us
+        if late or not state.may_use(event):
+            before = state.user_at(time_us)
+            if before is None or before.user == user:
+                return None
+            user = ""  # who that is may not be used, but it is not who was there before
         if not state.link(time_us, hash_of_id(event), user):
-            return
+            return None
         self.note(flush=True)
-        if first:
-            self._hand_over(state, received_us, user, event.receipt.user_aliases)
+        return self._give(state) if first else None
 
-    def _hand_over(
-        self, state: ShopperState, received_us: int, user: str, aliases: tuple[str, ...] = ()
-    ) -> None:
+    def _give(self, state: ShopperState) -> ShopperState | None:
         if not (state.events or state.statements):
-            return
+            return None
         given, updates = state.hand_over()
         self.update_rows(updates)
         self.tally[names.HANDOVERS_SENT] += 1
-        self._pass_on(user, Handover(given, received_us, user, aliases), aliases)
+        return given
+
+    def _name_now(self, user: str) -> str:
+        """What a user is called now who may have been met under a newer name."""
+        while user and self.former_names.on_the_way(user, ()):
+            newer = self.stored_name(user)
+            if newer is None:
+                break
+            user = newer
+        return user
 
     def _pass_on(self, user: str, arrival: Event | Handover, aliases: tuple[str, ...]) -> None:
         former = self.former_names.on_the_way(user, aliases)
@@ -99,7 +137,9 @@ class Clients(Keeper):
         self.erase_documents(client, state, event)
 
     def _hear(self, state: ShopperState, event: Event, id_hash: int) -> None:
-        """What somebody says as a user holds for what the browser still has of its own."""
+        """What somebody says as a user holds for what the browser has of its own, until that is a user's."""
+        if state.links:
+            return
         updates = state.hear(event, id_hash, self.received_us(event))
         if updates is not None:
             self.update_rows(updates)

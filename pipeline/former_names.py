@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from evermail import clock
-from evermail.event_ids import marks_of
+from evermail.event_ids import hash_of_id
 from evermail.events import Event, EventName
 from evermail.shopper import ShopperState, happened_us
 from pipeline import names
@@ -28,40 +28,48 @@ class _Former(Keeper):
         raise NotImplementedError
 
     def visit(self, name: str, state: ShopperState, arrival: Any) -> None:
-        newer = self.newer(arrival)
+        newer, given = self.newer(arrival), None
         if newer and newer != name and not state.renamed:
-            self._rename(name, state, newer, self._received_us(arrival))
+            given = self._rename(state, newer)
         if not state.renamed:  # nobody has met this person under another name yet
             super().visit(name, state, arrival)
             return
-        if isinstance(arrival, Event):
-            if self._is_told_here(state, arrival):
-                self.judge(name, state, arrival)
-                return
-            if arrival.event_name is EventName.ERASE_USER:
-                second = happened_us(arrival, self.received_us(arrival)) // clock.SECOND
-                self.update_rows(state.erase(second))
-                self.note(flush=True)
-                self.erase_documents(name, state, arrival)
-            elif arrival.event_time > state.as_of + REFRESH_US:
-                state.as_of = arrival.event_time  # in the store, the word of the new name must not expire
-                self.note(flush=True)
-        self.emit(RENAMED, (state.renamed, arrival))
+        event = arrival if isinstance(arrival, Event) else None
+        goes_on = event is None or self._goes_on(name, state, event)
+        if given is not None:
+            self.tally[names.HANDOVERS_SENT] += 1
+            received_us = arrival.received_at if event is None else self.received_us(event)
+            carried = event if goes_on else None
+            handover = Handover(given, received_us, state.renamed, formerly=name, event=carried)
+            self.emit(RENAMED, (state.renamed, handover))
+        if goes_on and (given is None or event is None):
+            self.emit(RENAMED, (state.renamed, arrival))
 
-    def _rename(self, name: str, state: ShopperState, newer: str, received_us: int) -> None:
+    def _rename(self, state: ShopperState, newer: str) -> ShopperState | None:
+        """Returns what is handed over, if there is anything."""
+        if state.is_blank:
+            state.renamed = newer
+            self.note(flush=False)  # nobody asks for a word of who never came
+            return None
+        self.note(flush=state.has_document)
         given, updates = state.hand_over(newer)
-        self.note(flush=True)
         self.update_rows(updates)
-        self.tally[names.HANDOVERS_SENT] += 1
-        self.emit(RENAMED, (newer, Handover(given, received_us, newer, formerly=name)))
+        return given
 
-    def _received_us(self, arrival: Event | Handover) -> int:
-        return arrival.received_at if isinstance(arrival, Handover) else self.received_us(arrival)
-
-    @staticmethod
-    def _is_told_here(state: ShopperState, event: Event) -> bool:
-        """Whether it is a copy of what came before the new name was known, or may be."""
-        return state.ids.knows(marks_of(event).id_hash, event.event_time // clock.SECOND)
+    def _goes_on(self, name: str, state: ShopperState, event: Event) -> bool:
+        """Does what an event asks for under the former name; whether that was not all."""
+        second = happened_us(event, self.received_us(event)) // clock.SECOND
+        if self.is_told_here(state, event, hash_of_id(event), second):
+            self.judge(name, state, event)
+            return False
+        if event.event_name is EventName.ERASE_USER:
+            self.update_rows(state.erase(second))
+            self.note(flush=True)
+            self.erase_documents(name, state, event)
+        elif self.newer(event) in (None, name) and event.event_time > state.as_of + REFRESH_US:
+            state.as_of = event.event_time  # in the store, the word of the new name must not expire
+            self.note(flush=True)
+        return True
 
 
 class FormerClients(_Former, Clients):

@@ -18,11 +18,11 @@ from apache_beam.utils.timestamp import Timestamp
 
 from evermail import clock, consent
 from evermail.documents import Erasure, Key, Profile
-from evermail.event_ids import MAX_IDS
+from evermail.event_ids import MAX_IDS, Standing, marks_of
 from evermail.events import Accepted, Code, Event, EventName, Rejected, to_json
 from evermail.interest import pack_all
 from evermail.profiles import PROFILE_RETENTION_US, from_profile
-from evermail.shopper import ShopperState, Updates, Verdict, happened_us
+from evermail.shopper import NEVER_LATE, ShopperState, Updates, Verdict, happened_us
 from pipeline import names
 from pipeline.arrivals import Handover
 from pipeline.bootstrap import Stored
@@ -32,6 +32,8 @@ from pipeline.rotation import FormerNames
 ACCEPTED, ROW_UPDATES, REFUSED = "accepted", "row_updates", "refused"
 LATE, ERASURES = "late", "erasures"
 MOVED, MOVED_FORMER, RENAMED = "moved", "moved_former", "renamed"
+
+_COUNTED = (Verdict.ACCEPTED, Verdict.AGGREGATED)
 
 
 class Keeper:
@@ -77,9 +79,26 @@ class Keeper:
             state.erased_second = max(state.erased_second, erasure.erased_at // clock.SECOND)
         return state
 
+    def stored_name(self, shopper: str) -> str | None:
+        """Under which name a shopper goes on, by what the store says."""
+        key = Key(Profile.COLLECTION, shopper)
+        profile = self._stored.read([key]).get(key)
+        return profile.moved_to if isinstance(profile, Profile) else None
+
+    def is_told_here(self, state: ShopperState, event: Event, id_hash: int, second: int) -> bool:
+        """Whether an event that goes on to somebody else is judged here, as one that came before.
+
+        What people ask for goes on unless it is a copy for certain.
+        """
+        if id_hash not in state.ids.seen:
+            return False
+        if event.event_name not in NEVER_LATE:
+            return True
+        return state.ids.judge(event, marks_of(event), second) is Standing.COPY
+
     def take_over(self, state: ShopperState, handover: Handover) -> None:
         """Takes in what was remembered elsewhere."""
-        self.update_rows(state.take_over(handover.state))
+        self.update_rows(state.take_over(handover.state, handover.linked_at))
         state.formerly = handover.formerly or state.formerly
         self.tally[names.HANDOVERS_TAKEN] += 1
         self.note(flush=True)
@@ -100,12 +119,14 @@ class Keeper:
     def judge(self, shopper: str, state: ShopperState, event: Event) -> None:
         """Takes an event in, or refuses it, and counts which: every event comes here exactly once."""
         received_us = self._latest_us = self.received_us(event)
+        said = list(state.statements) if event.event_name is EventName.UPDATE_CONSENT else None
         verdict, updates = state.apply(
             event, oldest_us=received_us - self.config.allowed_lateness_us, now_us=received_us
         )
         tally = self.tally
-        if event.event_name is EventName.UPDATE_CONSENT and verdict is not Verdict.AGGREGATED:
-            self.note(flush=True)  # it was heard, whatever else becomes of it
+        if said is not None and said != state.statements and verdict not in _COUNTED:
+            self.note(flush=True)  # it is refused, and was heard
+            self.emit(LATE, consent.as_record(event))
         if verdict is Verdict.ACCEPTED:
             self.changed = self.flush_wanted = True
             tally[names.ACCEPTED] += 1

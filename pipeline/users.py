@@ -14,5 +14,7 @@ class Users(Keeper):
     def visit(self, user: str, state: ShopperState, arrival: Event | Handover) -> None:
         if isinstance(arrival, Handover):
             self.take_over(state, arrival)
+            if arrival.event is not None:
+                self.judge(user, state, arrival.event)
         else:
             self.judge(user, state, arrival)

@@ -13,7 +13,8 @@ from people_support import Shop, browser, erase, identify, says
 from streaming_support import NOW, Collected, Stream, config, event, pipeline, run
 from test_rotation import KEYS, after, before, new, old
 
-from evermail.clock import SECOND
+from evermail import consent
+from evermail.clock import SECOND, Stopped
 from evermail.documents import Profile
 from evermail.events import Event, Rejected
 from evermail.stores.sqlite import SqliteStore
@@ -55,7 +56,7 @@ def _drop(_: object) -> tuple[()]:
 
 
 def rebuilt(events: list[Event], path: Path) -> dict[str, Profile]:
-    settings = config(f"sqlite:///{path}", pseudonym_keys=KEYS, wall_clock=Ticking())
+    settings = config(f"sqlite:///{path}", pseudonym_keys=KEYS, wall_clock=Ticking(), timer_clock=Stopped(0))
     p = pipeline()
     rebuild(p, Archive(events), Sinks(dead_letters=beam.FlatMap(_drop)), settings)
     run(p)
@@ -107,6 +108,17 @@ def test_whoever_got_another_name_has_one_profile(shop: Shop, past: list[Event],
     assert telling(again) == telling(shop.profiles())
     assert {key for key, profile in again.items() if profile.history} <= {new("anna"), new("c1", "client")}
     assert old("anna") not in again or again[old("anna")].moved_to == new("anna")
+
+
+def test_a_refusal_under_the_new_name_holds_for_what_came_under_the_former(tmp_path: Path) -> None:
+    refusal = [says(False, at=-7), event("F", at=-6)]
+    archived = [before(event("A", at=-9)), *(as_archived(after(one)) for one in refusal)]
+    again = rebuilt(received(archived), tmp_path / "rebuilt.sqlite3")
+    assert all(profile.history == [] for profile in again.values())
+
+
+def as_archived(event: Event) -> Event:
+    return consent.as_record(event) if event.consent else event
 
 
 def test_all_of_it_is_of_when_it_was_built(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from streaming_support import NOW, Collected, Stream, event
 
 from evermail.clock import SECOND
 from evermail.documents import Erasure
-from evermail.events import Code, Consent
+from evermail.events import Code, Consent, Receipt
 from evermail.links import MAX_LINKS
 from evermail.stores.sqlite import SqliteStore
 
@@ -108,6 +109,34 @@ class TestIdentity:
         assert (shop.history("anna"), shop.history("ben")) == ("A", "B")
         assert shop.counters["duplicate"] == 1
 
+    def test_a_user_who_becomes_known_late_does_not_push_a_later_one_aside(self, shop: Shop) -> None:
+        stream = Stream().arrives(identify("anna", at=-9)).arrives(identify("ben", at=-5))
+        stream.arrives(browser("A", at=-4)).arrives(identify("cy", at=-7))
+        shop(stream.arrives(browser("B", at=-3)))
+        assert (shop.history("ben"), shop.history("cy")) == ("AB", "")
+
+    def test_what_came_before_the_first_user_is_not_another_ones_later(self, shop: Shop) -> None:
+        early = browser("B", at=-30)
+        stream = Stream().arrives(identify("ben", at=-10)).arrives(early).arrives(identify("anna", at=-20))
+        shop(stream.arrives(early))
+        assert (shop.history("ben"), shop.history("anna")) == ("B", "")
+        assert shop.counters["duplicate"] == 1
+
+    @pytest.mark.parametrize("fields", [{"consent": Consent(False), "at": -6}, {"at": -3700}])
+    def test_somebody_who_may_not_be_known_is_not_taken_for_who_was_there_before(
+        self, shop: Shop, fields: dict[str, Any]
+    ) -> None:
+        stream = Stream().arrives(
+            identify("anna", at=-9000, receipt=Receipt(received_at=NOW - 9000 * SECOND))
+        )
+        shop(stream.arrives(identify("ben", **fields)).arrives(browser("B", at=-5)))
+        assert (shop.history("anna"), shop.history("ben"), shop.history("c1")) == ("", "", "B")
+
+    def test_what_one_user_says_is_not_held_against_the_next(self, shop: Shop) -> None:
+        stream = Stream().arrives(identify("anna", at=-9)).arrives(says(False, at=-8, cookie="c1"))
+        shop(stream.arrives(identify("ben", at=-7)).arrives(browser("B", at=-6)))
+        assert (shop.history("anna"), shop.history("ben")) == ("", "B")
+
     def test_of_more_users_than_are_remembered_none_gets_an_others_copies(self, shop: Shop) -> None:
         stream = Stream()
         passed = []
@@ -170,6 +199,31 @@ class TestConsent:
         assert shop.history("anna") == ""
         assert [refused.code for refused in shop.out["refused"]] == [Code.ID_COLLISION]
 
+    def test_one_by_a_browser_is_heard_by_the_user_even_if_its_id_was_used_before(self, shop: Shop) -> None:
+        no = msgspec.structs.replace(says(False, at=-7, cookie="c1"), event_id="twice")
+        stream = Stream().arrives(browser("A", at=-9, event_id="twice")).arrives(identify("anna", at=-8))
+        shop(stream.arrives(no).arrives(event("B", at=-6)))
+        assert shop.history("anna") == ""
+
+    def test_a_copy_of_one_that_was_taken_back_before_an_erasure_changes_nothing(self, shop: Shop) -> None:
+        no = says(False, at=-9)
+        stream = Stream().arrives(no).arrives(says(True, at=-8)).arrives(erase("anna", at=-7))
+        shop(stream.arrives(event("A", at=-6)).arrives(no).arrives(event("B", at=-5)))
+        assert shop.history("anna") == "AB"
+
+    def test_copies_of_it_write_nothing(self, shop: Shop) -> None:
+        no = says(False, at=-9)
+        stream = Stream().arrives(event("A", at=-10)).arrives(no).passes()
+        for _ in range(3):
+            stream.arrives(no).passes()
+        shop(stream)
+        assert len(shop.out["profiles"]) == 1
+
+    def test_what_was_heard_of_a_refused_event_is_archived(self, shop: Shop) -> None:
+        shop(Stream().arrives(erase("anna", at=-8)).arrives(says(False, at=-9)))
+        (record,) = shop.out["late"]
+        assert (record.user_id, record.consent) == ("anna", Consent(False))
+
     def test_late_events_without_it_are_archived_without_names(self, shop: Shop) -> None:
         shop(Stream().arrives(event("A", at=-4000, consent=Consent(False))))
         (late,) = shop.out["late"]
@@ -214,6 +268,26 @@ class TestErasure:
         shop(stream)
         assert (shop.history("anna"), shop.history("c1")) == ("", "B")
         assert sorted(erasure.id for erasure in shop.out["erasures"]) == ["anna", "c1"]
+
+    def test_what_a_browser_did_before_it_is_not_its_next_users(self, shop: Shop) -> None:
+        one = browser("A", at=-9)
+        stream = Stream().arrives(one).arrives(erase(cookie="c1", at=-8)).arrives(identify("anna", at=-7))
+        shop(stream.arrives(one, browser("B", at=-8.5)).arrives(browser("C", at=-6)))
+        assert shop.history("anna") == "C"
+        assert shop.counters["erased"] == 2
+
+    def test_what_a_browser_did_after_it_is_counted_once(self, shop: Shop) -> None:
+        one = browser("A", at=-7)
+        stream = Stream().arrives(identify("anna", at=-10)).arrives(one)
+        shop(stream.arrives(erase(cookie="c1", at=-8)).arrives(one).arrives(browser("B", at=-6)))
+        assert len(accepted(shop)) == 4
+        assert shop.history("c1") == "B"
+
+    def test_a_browser_that_was_the_users_before_brings_nothing(self, shop: Shop) -> None:
+        stream = Stream().arrives(browser("A", at=-7)).arrives(erase("anna", at=-8))
+        shop(stream.arrives(identify("anna", at=-9)))
+        assert shop.history("anna") == ""
+        assert shop.counters["dropped"] == 2  # and the erasure itself
 
     def test_an_identify_of_what_was_erased_joins_nobody(self, shop: Shop) -> None:
         stream = Stream().arrives(erase("anna", at=-8, cookie="c1")).arrives(identify("anna", at=-9))

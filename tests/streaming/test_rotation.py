@@ -10,6 +10,7 @@ import pytest
 from people_support import Shop, accepted, browser, erase, identify, says
 from streaming_support import NOW, SECRET, Collected, Stream, config, event
 
+from evermail.event_ids import MAX_IDS
 from evermail.events import Event, Receipt
 from evermail.pseudonyms import Pseudonymizer
 from evermail.stores.sqlite import SqliteStore
@@ -59,6 +60,10 @@ class Rotating(Shop):
         for one in events:
             stream.arrives(before(one))
         self(stream, pseudonym_keys=LiteralKeys({"k1": SECRET}))
+
+    def first_at_once(self, *events: Event) -> None:
+        """As one bundle."""
+        self(Stream().arrives(*map(before, events)), pseudonym_keys=LiteralKeys({"k1": SECRET}))
 
     def then(self, *events: Event, **changes: Any) -> None:
         stream = Stream()
@@ -157,6 +162,65 @@ def test_it_is_kept_until_the_new_name_is_known(shop: Rotating) -> None:
     assert shop.history(old("anna")) == "AB"
     shop.then(event("C", at=-7))
     assert (shop.history(old("anna")), shop.history(new("anna"))) == ("", "ABC")
+
+
+def test_an_erasure_from_before_holds_for_every_job_to_come(shop: Rotating) -> None:
+    shop.first(event("A", at=-9), erase("anna", at=-8))
+    shop.then(event("B", at=-8.5))
+    shop.then(event("C", at=-8.6))
+    assert shop.history(new("anna")) == ""
+    assert shop.counters["erased"] == 2
+
+
+def test_who_never_had_a_former_name_has_one_document(shop: Rotating) -> None:
+    shop.then(event("A", at=-9), browser("B", at=-8))
+    assert set(shop.profiles()) == {new("anna"), new("c1", "client")}
+    assert len(shop.out["profiles"]) == 2
+
+
+def test_a_withdrawal_reaches_the_new_name_even_if_its_id_was_used_before(shop: Rotating) -> None:
+    shop.first(event("A", at=-9, event_id="twice"))
+    shop.then(event("B", at=-8), msgspec.structs.replace(says(False, at=-7), event_id="twice"))
+    assert shop.history(new("anna")) == ""
+
+
+def test_requests_of_a_time_whose_ids_were_let_go_reach_the_new_name(shop: Rotating) -> None:
+    shop.first_at_once(*(event("A", at=number / 10 - 900) for number in range(MAX_IDS + 1)))
+    shop.then(event("B", at=-800), says(False, at=-900))
+    assert shop.history(new("anna")) == ""
+    shop.then(event("C", at=-700), erase("anna", at=-900))
+    assert {erasure.id for erasure in shop.out["erasures"]} == {new("anna"), old("anna")}
+
+
+def test_all_of_a_long_past_goes_along(shop: Rotating) -> None:
+    past = [event("A", at=number / 10 - 900) for number in range(MAX_IDS + 1)]
+    shop.first_at_once(erase("anna", at=-901), *past)
+    shop.then(event("B", at=-700))
+    assert shop.profiles()[new("anna")].events == len(past) + 1
+
+
+def test_a_link_survives_several_rotations(shop: Rotating) -> None:
+    """Of three keys a job knows two: a browser may be linked to a name that is two keys old."""
+    k3 = LiteralKeys({"k2": SECRET[::-1], "k3": SECRET[3:] + SECRET[:3]})
+    names = Pseudonymizer(k3.keys(), "k3")
+
+    def latest(event: Event) -> Event:
+        user, client = event.user_id, event.client_id
+        receipt = Receipt(
+            user_aliases=names.aliases("user", user), client_aliases=names.aliases("client", client)
+        )
+        return msgspec.structs.replace(
+            event,
+            user_id=user and names.pseudonym("user", user),
+            client_id=client and names.pseudonym("client", client),
+            receipt=receipt,
+        )
+
+    shop.first(identify("anna", at=-9), browser("A", at=-8))
+    shop.then(event("B", at=-7), browser("C", at=-6))
+    stream = Stream().arrives(latest(browser("D", at=-5))).arrives(latest(event("E", at=-4)))
+    shop(stream.arrives(latest(browser("F", at=-3))), pseudonym_keys=k3)
+    assert shop.history(names.pseudonym("user", "anna")) == "ABCDEF"
 
 
 def test_pairs_are_as_if_nothing_had_happened(shop: Rotating) -> None:
