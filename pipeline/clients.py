@@ -12,7 +12,7 @@ from evermail import clock
 from evermail.event_ids import hash_of_id
 from evermail.events import Event, EventName
 from evermail.links import Link
-from evermail.shopper import ShopperState, happened_us
+from evermail.shopper import NEVER_LATE, ShopperState, happened_us
 from pipeline import names
 from pipeline.arrivals import Handover
 from pipeline.keeper import MOVED, MOVED_FORMER, Keeper
@@ -81,13 +81,9 @@ class Clients(Keeper):
             return self.is_told_here(state, event, id_hash, second)
         if link is None or not link.user:
             return True
-        if event.event_name is EventName.UPDATE_CONSENT:
-            return self.is_told_here(state, event, id_hash, second)
-        return (
-            second <= state.erased_second
-            or state.ids.has_forgotten(second, id_hash)
-            or self.is_told_here(state, event, id_hash, second)
-        )
+        if second <= state.erased_second or self.is_told_here(state, event, id_hash, second):
+            return True
+        return state.ids.has_forgotten(second, id_hash) and event.event_name not in NEVER_LATE
 
     def _identify(self, state: ShopperState, event: Event, user: str) -> ShopperState | None:
         """Remembers whose this client is. Returns what was remembered of it before, to be handed over."""
