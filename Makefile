@@ -3,11 +3,12 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
 BACKEND ?= embedded
 PORT ?= 8080
+REPEATS ?= yes
 VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test lint format bench-pipeline bench-writes bench-pubsub bench-stores bench-demo pictures clean
+.PHONY: help install install-dev demo test lint format bench-pipeline bench-writes bench-pubsub bench-stores bench-demo eval pictures clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +70,25 @@ flex-template:  ## Build image and template on Google Cloud; make -n flex-templa
 		--config=flex/cloudbuild.yaml --ignore-file=flex/.gcloudignore --substitutions=_IMAGE=$(IMAGE)
 	gcloud dataflow flex-template build gs://$(BUCKET)/templates/evermail-$(TAG).json --project=$(PROJECT) \
 		--image=$(IMAGE) --sdk-language=PYTHON --metadata-file=flex/metadata.json
+
+# The sets, by folder: bolcom/serenade's; session-rec's sample of RecSys 2015; SR-GNN's split of Diginetica
+define data_wanted
+eval needs DATA, a folder with public click data that this repository may not hold: make eval DATA=...
+  serenade/train.txt and test.txt                       from github.com/bolcom/serenade
+  rsc15_100k/yoochoose-clicks-100k_{train_full,test}.txt  from github.com/rn5l/session-rec
+  diginetica/train_sessions.txt.gz and test_cases.tsv.gz  the split of github.com/CRIPAC-DIG/SR-GNN, as text
+evermail evaluate --help says what such files hold, and how to measure on your own
+endef
+$(if $(filter eval,$(MAKECMDGOALS)),$(if $(DATA),,$(error $(data_wanted))))
+
+eval: $(VENV)/.dev  ## Quality of recommendations on public click data (DATA=folder; REPEATS=yes)
+	$(BIN)/evermail evaluate --format sessions --repeats $(REPEATS) \
+		--train $(DATA)/serenade/train.txt --test $(DATA)/serenade/test.txt
+	$(BIN)/evermail evaluate --format sessions --repeats $(REPEATS) \
+		--train $(DATA)/rsc15_100k/yoochoose-clicks-100k_train_full.txt \
+		--test $(DATA)/rsc15_100k/yoochoose-clicks-100k_test.txt
+	$(BIN)/evermail evaluate --format cases --repeats $(REPEATS) \
+		--train $(DATA)/diginetica/train_sessions.txt.gz --test $(DATA)/diginetica/test_cases.tsv.gz
 
 pictures: $(VENV)/.dev  ## Take the pictures of this README again (needs Chromium)
 	$(BIN)/python -m demo.page.photograph --out docs/images

@@ -19,9 +19,11 @@ FUNCTIONS = ["functions-framework>=3.8,<4", "flask>=3,<4", "google-cloud-pubsub>
 CAMPAIGNS = ["jinja2>=3.1,<4", *BABEL]
 CATALOG = [*CLI, *BABEL, "httpx>=0.27,<1", "tenacity>=8.5,<10"]
 DEAD_LETTERS = [*CLI, *SEALING, "google-cloud-pubsub>=2.27,<3", "google-cloud-secret-manager>=2.20,<3"]
+EVALUATE = [*CLI, "numpy>=1.26,<3"]
 DEMO = [*CLI, *PIPELINE, *ARCHIVE, *FUNCTIONS, *CAMPAIGNS, *CATALOG, *DEAD_LETTERS, "chevron>=0.14,<1"]
 DEV = [
     *DEMO,
+    *EVALUATE,
     "pytest>=8.3,<10",
     "pytest-timeout>=2.3,<3",
     "hypothesis>=6.112,<7",
@@ -67,6 +69,7 @@ setup(
         "campaigns": CAMPAIGNS,
         "catalog": CATALOG,
         "dead-letters": DEAD_LETTERS,
+        "evaluate": EVALUATE,
         "demo": DEMO,
         "dev": DEV,
     },
@@ -78,6 +81,7 @@ setup(
             "catalog=evermail.catalog.command:catalog",
             "dead-letters=evermail.dead_letters.command:dead_letters",
             "demo=demo.command:demo",
+            "evaluate=evermail.evaluation.command:evaluate",
         ],
     },
 )

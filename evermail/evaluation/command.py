@@ -1,0 +1,139 @@
+"""`evermail evaluate`: how good recommendations are, on sessions of a shop."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from evermail.evaluation.models.model import Model
+from evermail.evaluation.models.popularity import RECENT_SHARE, Popular, RecentlyViewed
+from evermail.evaluation.models.rules import AssociationRules, ItemKnn, SequentialRules
+from evermail.evaluation.models.served import Evermail
+from evermail.evaluation.models.session_knn import SessionKnn
+from evermail.evaluation.protocol import Repeats, counted, measure
+from evermail.evaluation.reading import DataError, Format, read
+from evermail.evaluation.report import report, table
+
+MODELS: dict[str, Callable[[], Model]] = {
+    "evermail": Evermail,
+    "pop": Popular,
+    "recentpop": lambda: Popular(RECENT_SHARE),
+    "viewed": RecentlyViewed,
+    "ar": AssociationRules,
+    "sr": SequentialRules,
+    "itemknn": ItemKnn,
+    "vmisknn": SessionKnn,
+}
+
+UNUSABLE = 1
+"""Exit code: a file is at fault. The command line being at fault is 2."""
+
+T = TypeVar("T")
+
+
+EXPLAINED = """
+Every model ranks all items. HR, MRR, NDCG and their intervals (95 %, bootstrap over sessions) are in per
+cent. Coverage is of the items in training; popular is the mean of the clicks of what is recommended, as a
+share of those of the most clicked item. Models after the first are compared with it.
+
+Examples:
+
+\b
+  evermail evaluate --train train.txt --test test.txt --format sessions
+  evermail evaluate --train sessions.gz --test cases.gz --format cases --model evermail,ar --json
+"""
+
+
+def evaluate(
+    train: Annotated[Path, typer.Option(help="Sessions to learn from. Files ending in .gz are gzip.")],
+    test: Annotated[Path, typer.Option(help="Sessions, or cases, to be judged by.")],
+    form: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            help="sessions: a table with the columns SessionId, ItemId, Time, separated by tabs. lines: one "
+            "session a line, items separated by spaces. cases: lines to learn from, and to be judged by "
+            "`items so far<TAB>next item`.",
+        ),
+    ],
+    model: Annotated[str, typer.Option(help="Models to compare, separated by commas.")] = ",".join(MODELS),
+    repeats: Annotated[
+        Repeats,
+        typer.Option(
+            help="Whether an item of the session may come again: yes, all but the current one, or no. If "
+            "not, it is not recommended, and cases where it is the next item do not count."
+        ),
+    ] = Repeats.YES,
+    k: Annotated[str, typer.Option(help="Lengths of lists, separated by commas.")] = "6,20",
+    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON, shares of 1.")] = False,
+) -> None:
+    """Measure how well the next item of a session is recommended, beside what the field compares with."""
+    names, cutoffs = _names(model), _cutoffs(k)
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
+
+        def track(items: Iterable[T], what: str, total: int | None = None) -> Iterable[T]:
+            task = progress.add_task(what, total=total)
+            try:
+                yield from progress.track(items, total=total, task_id=task)
+            finally:
+                progress.remove_task(task)
+
+        try:
+            data = read(train, test, form, track)
+        except DataError as problem:
+            console.print(f"evermail evaluate: {problem}", markup=False, highlight=False, soft_wrap=True)
+            raise typer.Exit(UNUSABLE) from None
+        cases = counted(data, repeats)
+        if not cases:
+            console.print(
+                "evermail evaluate: each next item was seen before: try --repeats yes", markup=False
+            )
+            raise typer.Exit(UNUSABLE)
+        outcomes = []
+        for name in names:
+            outcome = measure(
+                name, MODELS[name](), data, cases, repeats=repeats, depth=cutoffs[-1], track=track
+            )
+            each_ms = 1_000 * outcome.answering_s / len(cases)
+            console.print(
+                f"{name}: learned in {outcome.learning_s:.1f} s, {each_ms:.2f} ms a case", highlight=False
+            )
+            outcomes.append(outcome)
+        progress.add_task("intervals", total=None)
+        found = report(data, cases, outcomes, cutoffs, repeats=repeats)
+    if as_json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")
+    else:
+        print("\n".join(table(found)))
+
+
+evaluate.__doc__ = f"{evaluate.__doc__}\n{EXPLAINED}"
+
+
+def _names(written: str) -> list[str]:
+    names = list(dict.fromkeys(name.strip() for name in written.split(",")))
+    unknown = [name for name in names if name not in MODELS]
+    if unknown:
+        raise typer.BadParameter(
+            f"no model {unknown[0]!r}: choose from {', '.join(MODELS)}", param_hint="--model"
+        )
+    return names
+
+
+def _cutoffs(written: str) -> list[int]:
+    try:
+        cutoffs = sorted({int(part) for part in written.split(",")})
+    except ValueError:
+        cutoffs = [0]
+    if cutoffs[0] < 1:
+        raise typer.BadParameter(f"{written!r} are not whole numbers from 1, such as 6,20", param_hint="--k")
+    return cutoffs

@@ -1,0 +1,71 @@
+"""What is measured on: training sessions, and cases of items so far with the item that came next.
+
+Items are numbered from 0 by their ids, those of the training sessions first: an item is known if its number
+is below `DataSet.known`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """Sessions one after the other, oldest first by their last click; in each, items oldest first.
+
+    Session s holds `items[starts[s]:starts[s + 1]]`. `times` are microseconds since the epoch, all zero where
+    only the order is known.
+    """
+
+    items: Ints
+    times: Ints
+    starts: Ints
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def __iter__(self) -> Iterator[tuple[list[int], list[int]]]:
+        """The items and times of each session."""
+        for start, end in pairwise(self.starts.tolist()):
+            yield self.items[start:end].tolist(), self.times[start:end].tolist()
+
+    @property
+    def owners(self) -> Ints:
+        """The session of each click."""
+        return np.repeat(np.arange(len(self)), np.diff(self.starts))
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A session up to some moment, and what came next. `times` fit `history`, oldest first."""
+
+    session: int
+    history: Sequence[int]
+    times: Sequence[int]
+    target: int
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """`names` are the items' own ids by number; `timed` is false where only the order is known."""
+
+    names: Sequence[str]
+    known: int
+    train: Sessions
+    cases: Collection[Case]
+    timed: bool
+    notes: Sequence[str] = ()
+    """What a reader of the figures should know about how the files were read."""
+
+    @property
+    def clicks(self) -> Ints:
+        """How often each item occurs in training."""
+        return np.bincount(self.train.items, minlength=len(self.names))

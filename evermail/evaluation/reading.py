@@ -1,0 +1,189 @@
+"""Reads data sets from files: sessions with times, sessions by line, cases. Gzip is told by the suffix.
+
+What is wrong with a file is said with its name and line: `DataError`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+import numpy as np
+
+from evermail.evaluation.datasets import Case, DataSet, Sessions
+from evermail.evaluation.progress import Track
+
+COLUMNS = ("SessionId", "ItemId", "Time")
+
+_UNITS = (("seconds", 1e11, 1_000_000.0), ("milliseconds", 1e14, 1_000.0), ("microseconds", 1e17, 1.0))
+"""Name, what no time in this unit reaches (the year 5138), and its microseconds."""
+
+
+class Format(StrEnum):
+    SESSIONS = "sessions"
+    LINES = "lines"
+    CASES = "cases"
+
+
+class DataError(Exception):
+    """A file that cannot be used: which, where, and what to do."""
+
+
+class _Session(NamedTuple):
+    items: list[str]
+    times: list[int]
+
+
+def read(train: Path, test: Path, form: Format, track: Track) -> DataSet:
+    """The data set of two files. Raises `DataError`."""
+    notes: list[str] = []
+    if form is Format.SESSIONS:
+        trained = _timed(train, track, notes)
+        trained.sort(key=lambda session: session.times[-1])
+        tested = _timed(test, track, notes)
+    else:
+        trained = _lines(train, track)
+        tested = _lines(test, track) if form is Format.LINES else []
+        notes.append("no times in these files: the order of lines is the order of sessions, nothing fades")
+    occurring = {item for session in trained for item in session.items}
+    # Shorter ids first, so that whole numbers are in their order
+    ordered = sorted(occurring, key=lambda item: (len(item), item))
+    numbers = {item: number for number, item in enumerate(ordered)}
+    known = len(numbers)
+
+    def number(names: Iterable[str]) -> list[int]:
+        return [numbers.setdefault(name, len(numbers)) for name in names]
+
+    if form is Format.CASES:
+        cases = list(_cases(test, track, number))
+    else:
+        cases = [
+            Case(at, history[:end], session.times[:end], history[end])
+            for at, session in enumerate(tested)
+            for history in [number(session.items)]
+            for end in range(1, len(history))
+        ]
+    if not cases:
+        raise DataError(f"{test} holds no case: a session needs two items, so that there is a next one")
+    unknown = sum(case.target >= known for case in cases)
+    if unknown:
+        notes.append(
+            f"{unknown:,} of {len(cases):,} next items do not occur in training: nobody can hit them"
+        )
+    sessions = Sessions(
+        np.array([numbers[item] for session in trained for item in session.items], np.int64),
+        np.array([time for session in trained for time in session.times], np.int64),
+        np.cumsum([0, *(len(session.items) for session in trained)], dtype=np.int64),
+    )
+    return DataSet(list(numbers), known, sessions, cases, form is Format.SESSIONS, notes)
+
+
+def _timed(path: Path, track: Track, notes: list[str]) -> list[_Session]:
+    """The sessions of a table with `COLUMNS`, in order of appearance, clicks by time."""
+    clicks: dict[str, list[tuple[float, str]]] = {}
+    latest = 0.0
+    lines = _text(path, track)
+    _, header = next(lines, (1, ""))
+    places = _places(path, header)
+    for at, line in lines:
+        fields = line.split("\t")
+        if len(fields) < len(header.split("\t")):
+            _wrong(path, at, f"{line[:60]!r} has {len(fields)} columns", "separate them by tabs")
+        session, item, written = (fields[place].strip() for place in places)
+        if not session or not item:
+            _wrong(path, at, "a session or item id is empty", "give both or leave the line out")
+        try:
+            time = float(written)
+        except ValueError:
+            time = math.nan
+        if not 0 <= time < _UNITS[-1][1]:
+            _wrong(path, at, f"{written[:60]!r} is no time", "write seconds or milliseconds since 1970")
+        latest = max(latest, time)
+        clicks.setdefault(session, []).append((time, item))
+    if not clicks:
+        raise DataError(f"{path} holds no click: it needs lines of {', '.join(COLUMNS)} below the header")
+    unit, factor = next((name, factor) for name, most, factor in _UNITS if latest < most)
+    notes.append(f"{path.name}: times are read as {unit}, by their size")
+    for session_clicks in clicks.values():
+        session_clicks.sort(key=lambda click: click[0])  # clicks of one moment stay in the file's order
+    return [
+        _Session([item for _, item in one], [round(time * factor) for time, _ in one])
+        for one in clicks.values()
+    ]
+
+
+def _places(path: Path, header: str) -> list[int]:
+    names = [name.strip() for name in header.removeprefix("\ufeff").split("\t")]
+    missing = [column for column in COLUMNS if column not in names]
+    if missing:
+        _wrong(
+            path,
+            1,
+            f"no column {', '.join(missing)}",
+            f"begin with a header of {', '.join(COLUMNS)}, separated by tabs, or choose another --format",
+        )
+    return [names.index(column) for column in COLUMNS]
+
+
+def _lines(path: Path, track: Track) -> list[_Session]:
+    """The sessions of a file with one on each line, items separated by spaces."""
+    sessions = []
+    for at, line in _text(path, track):
+        if "\t" in line:
+            _wrong(path, at, "a tab", "separate items by spaces, or choose another --format")
+        items = line.split()
+        sessions.append(_Session(items, [0] * len(items)))
+    if not sessions:
+        raise DataError(f"{path} is empty: it needs one session a line, items separated by spaces")
+    return sessions
+
+
+def _cases(path: Path, track: Track, number: Callable[[Iterable[str]], list[int]]) -> Iterator[Case]:
+    """`items so far<TAB>next item` lines. Lines that shorten the one before by its last item are taken as the
+    same session."""
+    session, shorter = -1, ""
+    for at, line in _text(path, track):
+        before, tab, target = line.partition("\t")
+        history, target = before.split(), target.strip()
+        if not tab or not history or len(target.split()) != 1:
+            _wrong(path, at, f"{line[:60]!r} is no case", "write the items so far, a tab and the next item")
+        if " ".join([*history, target]) != shorter:
+            session += 1
+        shorter = " ".join(history)
+        numbers = number([*history, target])
+        yield Case(session, numbers[:-1], [0] * len(history), numbers[-1])
+
+
+def _text(path: Path, track: Track) -> Iterator[tuple[int, str]]:
+    """The lines of a file that are not blank, with their numbers."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    with _told(path), opened(path, "rt", encoding="utf-8") as file:
+        for at, line in enumerate(track(file, f"reading {path.name}"), start=1):
+            if line.strip():
+                yield at, line.rstrip("\r\n")
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Says of which file something went wrong."""
+    try:
+        yield
+    except UnicodeDecodeError:
+        what = (
+            "it is gzip: name it .gz" if path.open("rb").read(2) == b"\x1f\x8b" else "save it as UTF-8 text"
+        )
+        raise DataError(f"{path} is not text: {what}") from None
+    except (gzip.BadGzipFile, zlib.error, EOFError) as problem:
+        raise DataError(f"{path} is not a whole gzip file ({problem}): fetch it again") from None
+    except OSError as problem:
+        raise DataError(f"{path} cannot be read: {problem.strerror}") from None
+
+
+def _wrong(path: Path, line: int, what: str, remedy: str) -> NoReturn:
+    raise DataError(f"{path}, line {line}: {what}; {remedy}")

@@ -1,0 +1,93 @@
+"""`evermail evaluate`, as people call it."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+import typer
+from evaluation_support import write
+from typer.testing import CliRunner, Result
+
+from evermail.evaluation.command import MODELS, evaluate
+
+app = typer.Typer(rich_markup_mode=None)
+app.command()(evaluate)
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[str | Path]:
+    """What to call the command with: two sessions to learn from and one to be judged by."""
+    train = write(tmp_path / "train.txt", "a b c", "a b")
+    test = write(tmp_path / "test.txt", "a b c")
+    return ["--train", train, "--test", test, "--format", "lines"]
+
+
+def test_evermail_has_the_command() -> None:
+    (entry,) = (entry for entry in entry_points(group="evermail.commands") if entry.name == "evaluate")
+    assert entry.load() is evaluate
+
+
+def test_help_shows_an_example() -> None:
+    result = run("--help")
+    assert result.exit_code == 0
+    assert "  evermail evaluate --train train.txt --test test.txt --format sessions\n" in result.stdout
+
+
+def test_all_models_in_a_table(files: list[str | Path]) -> None:
+    result = run(*files)
+    assert result.exit_code == 0, result.output
+    for name in MODELS:
+        assert f"\n{name} " in result.stdout
+        assert f"{name}: learned in " in result.stderr
+    assert "HR@6" in result.stdout
+    assert "HR@20" in result.stdout
+
+
+def test_json_holds_all_of_it_and_nothing_else_is_printed(files: list[str | Path]) -> None:
+    result = run(*files, "--model", "sr, pop", "--k", "2,1", "--repeats", "no", "--json")
+    found = json.loads(result.stdout)
+    assert found["repeats"] == "no"
+    assert found["cases"] == 2
+    assert [one["model"] for one in found["models"]] == ["sr", "pop"]
+    assert [at["k"] for at in found["models"][0]["at"]] == [1, 2]
+    assert found["models"][0]["at"][0]["figures"]["hr"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+
+
+def test_the_same_call_gives_the_same_figures(files: list[str | Path]) -> None:
+    assert run(*files, "--json").stdout == run(*files, "--json").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--model", "gru"], "no model 'gru': choose from evermail, pop"),
+        (["--model", ""], "no model ''"),
+        (["--k", "0,6"], "'0,6' are not whole numbers from 1, such as 6,20"),
+        (["--k", "six"], "'six' are not whole numbers"),
+    ],
+)
+def test_a_wrong_call(files: list[str | Path], arguments: list[str], said: str) -> None:
+    result = run(*files, *arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_a_wrong_file(files: list[str | Path]) -> None:
+    result = run(*files[:4], "--format", "cases")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert "test.txt, line 1: 'a b c' is no case; write the items so far" in result.stderr
+
+
+def test_nothing_left_to_judge_by(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", "a a a")
+    result = run("--train", path, "--test", path, "--format", "lines", "--repeats", "no")
+    assert result.exit_code == 1
+    assert "each next item was seen before: try --repeats yes" in result.stderr
