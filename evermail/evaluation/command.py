@@ -78,7 +78,7 @@ def evaluate(
     names, cutoffs = _names(model), _cutoffs(k)
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
 
         def track(items: Iterable[T], what: str, total: int | None = None) -> Iterable[T]:
             task = progress.add_task(what, total=total)
