@@ -13,19 +13,17 @@ from __future__ import annotations
 import argparse
 import resource
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 from unittest import mock
 
 import apache_beam as beam
 from apache_beam.io.gcp.pubsub import PubsubMessage
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.worker import bundle_processor, sdk_worker
 
 from bench import paced_runner
 from bench.shop_load import SPAN_US, Load, make_messages
+from bench.worker_meter import WorkerMeter
 from demo import fn_api
 from evermail.decay import DecayedRow
 from evermail.documents import Document, Key
@@ -136,7 +134,9 @@ class Spent(NamedTuple):
 
     whole: float
     steps: dict[str, float]
-    """Of the worker. What it takes to start is not in it: it does not come with events."""
+    """Of the worker."""
+    collecting: float
+    """Of that, full garbage collections (see `WorkerMeter`)."""
     writes: float
     """Documents written for each event."""
     documents: dict[Key, Document]
@@ -154,36 +154,17 @@ def on_beam(part: str, *, bundle: int | None = None, step_us: int | None = None,
     no time passes, timers fire when the input is over.
     """
     coders.register()
-    store, spent, starts = DictionaryStore(), Counter[str](), Counter[str]()
+    store, meter = DictionaryStore(), WorkerMeter(_step)
     size = bundle or len(_messages)
     spans = [(at, at + size) for at in range(0, len(_messages), size)]
     if step_us is None:
         step_us = size * SPAN_US // len(_messages) if bundle else 0
-    steps: dict[str, str] = {}
-    stock, start = sdk_worker.SdkWorker.process_bundle, bundle_processor.BundleProcessor.__init__
-
-    def process_bundle(self: Any, request: Any, instruction_id: str) -> Any:
-        begun = time.thread_time()
-        try:
-            return stock(self, request, instruction_id)
-        finally:
-            ended = time.thread_time()
-            name = request.process_bundle_descriptor_id
-            if name not in steps:
-                steps[name] = _step(self.bundle_processor_cache.fns[name])
-            spent[steps[name]] += ended - begun - starts.pop("start", 0)
-
-    def begin(self: Any, *arguments: Any) -> None:
-        begun = time.thread_time()
-        start(self, *arguments)
-        starts["start"] += time.thread_time() - begun
-
-    with ExitStack() as within:
-        within.enter_context(mock.patch.object(stores, "_open", return_value=store))
-        within.enter_context(mock.patch.object(sdk_worker.SdkWorker, "process_bundle", process_bundle))
-        within.enter_context(mock.patch.object(bundle_processor.BundleProcessor, "__init__", begin))
-        within.enter_context(fn_api.stateful_stages())
-        within.enter_context(paced_runner.bundles(apart=bundle is not None, step_us=step_us))
+    with (
+        mock.patch.object(stores, "_open", return_value=store),
+        fn_api.stateful_stages(),
+        paced_runner.bundles(apart=bundle is not None, step_us=step_us),
+        meter.running(),
+    ):
         config = _config(**changes)
         pipeline = beam.Pipeline(options=PipelineOptions([fn_api.RUNNER]))
         messages = beam.Create(spans) | beam.FlatMap(source)
@@ -197,12 +178,13 @@ def on_beam(part: str, *, bundle: int | None = None, step_us: int | None = None,
         pipeline.run().wait_until_finish()
         whole = time.process_time() - begun
     micros = 1e6 / len(_messages)
-    by_step = {step: seconds * micros for step, seconds in spent.items()}
-    return Spent(whole * micros, by_step, store.writes / len(_messages), store.documents)
+    by_step = {step: seconds * micros for step, seconds in meter.seconds.items()}
+    collecting = meter.collecting * micros
+    return Spent(whole * micros, by_step, collecting, store.writes / len(_messages), store.documents)
 
 
-def _step(descriptor: Any) -> str:
-    names = [transform.unique_name for transform in descriptor.transforms.values()]
+def _step(names: Collection[str]) -> str:
+    """The step of the job that a stage of these transforms belongs to."""
     for step, starts in STEPS.items():
         if any(name.startswith(start) for name in names for start in starts.split("|")):
             return step
@@ -246,7 +228,7 @@ def loads(count: int) -> None:
     harder = Load(anonymous=True, disorder_s=600, copies=0.1)
     print(f"\nThe whole graph, by load: microseconds of the worker for a message; {count:,} events")
     titles = "".join(f"{step:>10}" for step in (*STEPS, OTHER))
-    print(f"  {'':<40}{titles}{'all':>8}{'messages/s':>12}{'writes':>8}")
+    print(f"  {'':<40}{titles}{'all':>8}{'full GC':>9}{'messages/s':>12}{'writes':>8}")
     for label, load, bundle in (
         ("signed in, in order, one bundle a stage", Load(), None),
         ("anonymous, half are identified later", Load(anonymous=True), None),
@@ -258,7 +240,8 @@ def loads(count: int) -> None:
         spent = on_beam("whole", bundle=bundle)
         steps = "".join(f"{spent.steps.get(step, 0):>10.1f}" for step in (*STEPS, OTHER))
         print(
-            f"  {label:<40}{steps}{spent.worker:>8.1f}{1e6 / spent.worker:>12,.0f}{spent.writes:>8.2f}",
+            f"  {label:<40}{steps}{spent.worker:>8.1f}{spent.collecting:>9.1f}{1e6 / spent.worker:>12,.0f}"
+            f"{spent.writes:>8.2f}",
             flush=True,
         )
 
@@ -283,19 +266,22 @@ def state_sizes() -> None:
 def growth() -> None:
     """The cost of an event as shoppers grow in number, two events each, in bundles of one size."""
     print(f"decode and shoppers, two events a shopper, bundles of {GROWTH_BUNDLE:,}: microseconds an event")
-    print(f"  {'shoppers':>9}{'events':>12}{'whole':>8}{'worker':>9}{'times':>7}{'memory':>10}")
-    first = None
+    titles = f"{'whole':>8}{'worker':>8}{'times':>7}{'without full GC':>17}{'times':>7}{'memory':>10}"
+    print(f"  {'shoppers':>9}{'events':>12}{titles}")
+    first: list[float] = []
     for shoppers, runs in GROWTH:
-        whole = worker = 0.0
+        whole = worker = quiet = 0.0
         for run in range(runs):
             _messages[:] = make_messages(2 * shoppers, 2, seed=run)
             spent = on_beam("shoppers", bundle=GROWTH_BUNDLE, step_us=0)
-            whole, worker = whole + spent.whole / runs, worker + spent.worker / runs
-        first = first or worker
+            whole += spent.whole / runs
+            worker += spent.worker / runs
+            quiet += (spent.worker - spent.collecting) / runs
+        first = first or [worker, quiet]
         gigabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # Linux tells kilobytes
         print(
-            f"  {shoppers:>9,}{2 * shoppers * runs:>12,}{whole:>8.1f}{worker:>9.1f}{worker / first:>7.2f}"
-            f"{gigabytes:>7.1f} GB",
+            f"  {shoppers:>9,}{2 * shoppers * runs:>12,}{whole:>8.1f}{worker:>8.1f}{worker / first[0]:>7.2f}"
+            f"{quiet:>17.1f}{quiet / first[1]:>7.2f}{gigabytes:>7.1f} GB",
             flush=True,
         )
 
@@ -308,7 +294,9 @@ def main() -> None:
     )
     parser.add_argument("--events", type=int, default=50_000, help="how many events (default: 50,000)")
     parser.add_argument(
-        "--growth", action="store_true", help="up to a million shoppers: some minutes, and 10 GB of memory"
+        "--growth",
+        action="store_true",
+        help="up to a million shoppers: a quarter of an hour, and 6 GB of memory",
     )
     arguments = parser.parse_args()
     _warm_up()
