@@ -188,7 +188,7 @@ class ShopperState(msgspec.Struct, array_like=True):
             time_us // clock.SECOND, event_hash
         ):
             return False
-        begun_us = links.begin(self.links, time_us, self.passed_until)
+        begun_us = links.begin(self.links, time_us, user, self.passed_until)
         if begun_us is None:
             return False
         self._add_link(Link(begun_us, event_hash, user))

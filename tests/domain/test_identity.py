@@ -229,6 +229,14 @@ class TestLinks:
         assert {at: found and found.user for at, found in users.items()} == {25: "u", 30: "u", 31: "v"}
         assert not told(state, link(20, "v"))
 
+    def test_who_logs_in_again_is_linked_from_then_on_however_late_that_is_told(self) -> None:
+        state = ShopperState()
+        told(state, link(10, "u"))
+        state.passed_until = NOW + 30 * clock.SECOND
+        assert told(state, link(20, "u"))
+        assert told(state, link(5, "u"))
+        assert state.links == [link(5, "u"), link(10, "u"), link(20, "u")]
+
     def test_an_erasure_cuts_those_before_it(self) -> None:
         state = ShopperState()
         told(state, link(10, "u"))
