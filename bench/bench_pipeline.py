@@ -105,8 +105,9 @@ def plain_loop() -> dict[str, float]:
         changes += updates
     remembered = time.thread_time()
     rows: dict[str, DecayedRow] = {}
+    capacity = STATE_FACTOR * _config().neighbors_kept
     for item_id, update in changes:
-        row = rows.setdefault(item_id, DecayedRow(HALF_LIFE_US, STATE_FACTOR * _config().neighbors_kept))
+        row = rows.setdefault(item_id, DecayedRow(HALF_LIFE_US, capacity))
         for neighbor, amount in update.amounts:
             row.add(neighbor, amount, update.event_time)
     counted = time.thread_time()
