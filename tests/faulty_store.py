@@ -31,12 +31,13 @@ class Fault(StrEnum):
     PARTIAL = "partial"
     """Some was done, and of some of that the answer says that it was not."""
     SLOW = "slow"
-    """It takes long, and then it is done."""
+    """It takes long, whatever then comes of it."""
 
 
 @dataclass(frozen=True)
 class Faults:
-    """How probable each fault is at a call; at most one happens. A slow call sleeps for `slow_s`.
+    """How probable each fault is at a call. At most one of the first three happens; a call that sleeps for
+    `slow_s` first may fail as any other.
 
     A write that fails says so in its results, as a store has to, or, with the probability `raising`, by an
     exception, as it should not.
@@ -50,13 +51,11 @@ class Faults:
     raising: float = 0.5
 
     def draw(self, dice: random.Random) -> Fault | None:
+        """How a call fails, if it does."""
+        none = max(0.0, 1.0 - self.before - self.after - self.partial)
         return dice.choices(
-            [Fault.BEFORE, Fault.AFTER, Fault.PARTIAL, Fault.SLOW, None],
-            [self.before, self.after, self.partial, self.slow, self._none()],
+            [Fault.BEFORE, Fault.AFTER, Fault.PARTIAL, None], [self.before, self.after, self.partial, none]
         )[0]
-
-    def _none(self) -> float:
-        return max(0.0, 1.0 - self.before - self.after - self.partial - self.slow)
 
 
 BAD_DAY = Faults(before=0.15, after=0.15, partial=0.15)
@@ -139,16 +138,18 @@ class UnreliableStore:
         return call()
 
     def _begin(self, name: str) -> Fault | None:
-        """What goes wrong with this call; one that is only slow has been slow already."""
+        """How this call fails, if it does; a slow one has been slow already."""
         with self._lock:
             self.calls[name] += 1
             fault = self.faults.draw(self._dice)
             if fault is not None:
                 self.happened[fault] += 1
+            slow = self._dice.random() < self.faults.slow
+            if slow:
+                self.happened[Fault.SLOW] += 1
             slow_s = self.faults.slow_s
-        if fault is Fault.SLOW:
+        if slow:
             self._sleep(slow_s)
-            return None
         return fault
 
     def _draw_for_each(self, count: int, fault: Fault) -> tuple[bool, list[bool], list[bool]]:

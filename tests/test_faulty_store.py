@@ -71,6 +71,16 @@ def test_a_slow_call_sleeps_and_is_done(real: SqliteStore) -> None:
     assert [result.outcome for result in store.put_many([suppression()])] == [Outcome.WRITTEN]
     assert store.get_many([KEY]) == {KEY: suppression()}
     assert pauses == [7.0, 7.0]
+    assert store.happened == {Fault.SLOW: 2}
+
+
+def test_a_slow_call_may_fail_as_well(real: SqliteStore) -> None:
+    pauses: list[float] = []
+    store = UnreliableStore(real, Faults(before=1.0, slow=1.0, **TOLD), sleep=pauses.append)
+    assert [result.outcome for result in store.put_many([suppression()])] == [Outcome.TRANSIENT]
+    assert real.get_many([KEY]) == {}
+    assert pauses == [1.0]
+    assert store.happened == {Fault.BEFORE: 1, Fault.SLOW: 1}
 
 
 def test_the_same_seed_brings_the_same_faults(real: SqliteStore) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,22 +16,26 @@ from apache_beam.io.gcp.pubsub import PubsubMessage
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.direct import executor
 from apache_beam.testing.test_stream import TestStream
+from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import Timestamp
-from faulty_store import NONE, Faults, unreliable
+from faulty_store import NONE, Fault, Faults, unreliable
 from shop_story import LATENESS_S, Message, products
-from streaming_support import NOW, StoppedClock, config, counters, run
+from streaming_support import KEYS, NOW, StoppedClock, config, counters, run
 
 from demo import digest
 from evermail.clock import HOUR, MINUTE, SECOND
 from evermail.dead_letters.letter import from_json
+from evermail.documents import Document, Key, Neighbors, Profile, Trending
+from evermail.stores import StoreUnavailable
 from evermail.stores.sqlite import SqliteStore
 from pipeline.archive import WriteArchive
 from pipeline.backoff import Backoff
 from pipeline.config import JobConfig
 from pipeline.job import Sinks, build
+from pipeline.keys import KeySource
 
-BUNDLES = 160
-"""How many bundles a day is divided into: each is some minutes of it."""
+BUNDLES, BUNDLE = 80, 100
+"""So many bundles a story is divided into at most, and so many messages one has at least."""
 
 _slept_s = 0.0
 
@@ -53,20 +57,40 @@ LATER = NOW + HOUR
 """When everything is over, and what was erased has expired."""
 
 TRIES = Backoff(first_s=1.0, longest_s=1.0, sleep=_sleep, monotonic=_monotonic, jitter=_no_jitter)
-"""A time that passes by sleeping alone."""
+"""A time that passes by sleeping alone: that of whoever tries again, and that of a slow store."""
+
+BAD = Faults(before=0.1, after=0.1, partial=0.1, slow=0.15, slow_s=2.0)
+"""A slow call takes nearly half of the time that a try may take in all (`settings`)."""
 
 
 @dataclass
 class Left:
-    """What runs left behind: counters, dead letters by code, how many bundles were tried again."""
+    """What runs left behind: counters, dead letters by code, the faults that happened, how many bundles were
+    tried again because their worker was lost, and how many because the store did not answer in time."""
 
     counters: Counter[str] = field(default_factory=Counter)
     letters: Counter[str] = field(default_factory=Counter)
-    retried: int = 0
+    happened: Counter[Fault] = field(default_factory=Counter)
+    lost_workers: int = 0
+    given_up: int = 0
 
-    def documents(self, path: Path) -> str:
-        """A digest of all documents in a store."""
-        return digest.of_store(SqliteStore(path, clock=lambda: LATER), 0)
+    def had_a_bad_day(self) -> bool:
+        """Whether everything went wrong that was to."""
+        return all(self.happened[fault] for fault in Fault) and bool(self.lost_workers and self.given_up)
+
+
+def documents(path: Path, *kinds: type[Document]) -> dict[Key, dict[str, Any]]:
+    """What a store holds of what events make, in comparable form; without `kinds`, all of it."""
+    store = SqliteStore(path, clock=lambda: LATER)
+    found = [one for kind in kinds or (Profile, Neighbors, Trending) for one in store.scan(kind.COLLECTION)]
+    store.close()
+    return {one.key: fields for one in found if (fields := digest.canonical(one, 0)) is not None}
+
+
+def differences(one: dict[Key, Any], other: dict[Key, Any]) -> dict[Key, Any]:
+    """Some of the documents that are not the same in both: (in the one, in the other)."""
+    keys = sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
+    return {key: (one.get(key), other.get(key)) for key in keys[:5]}
 
 
 def settings(path: Path, **changes: Any) -> JobConfig:
@@ -75,6 +99,8 @@ def settings(path: Path, **changes: Any) -> JobConfig:
         **{
             "bootstrap": True,
             "allowed_lateness_us": LATENESS_S * SECOND,
+            "neighbors_flush_us": 4 * SECOND,
+            "neighbors_settle_us": 4 * SECOND,
             "trending_window_us": 10 * MINUTE,
             "catalog_wait_us": SECOND,
             "store_retry_us": 5 * SECOND,
@@ -84,17 +110,50 @@ def settings(path: Path, **changes: Any) -> JobConfig:
     )
 
 
+class Cancelled(Exception):
+    """The job is over at once."""
+
+
+def run_until_cancelled(messages: Sequence[Message], path: Path) -> None:
+    """The job over all messages, which it has taken in when it is cancelled: none of its timers fires any
+    more, none of its windows closes, and what it knows is gone."""
+    SqliteStore(path).put_many(products())
+    pipeline = beam.Pipeline(options=PipelineOptions(_OPTIONS))
+    sinks = Sinks(dead_letters="Letters" >> beam.Map(_take_letter))
+    last_word = Message(messages[-1].arrives_us + SECOND, b"")
+    build(pipeline, _stream(messages, BUNDLE, last_word), sinks, settings(path))
+    with suppress(Cancelled), _cancelled_by_a_dead_letter():
+        run(pipeline)
+        raise AssertionError("the job has come to its end")
+
+
+@contextmanager
+def _cancelled_by_a_dead_letter() -> Iterator[None]:
+    stock = executor.TransformExecutor.attempt_call
+
+    def attempt_call(self: Any, *arguments: Any) -> None:
+        if self._applied_ptransform.full_label == "PublishDeadLetters" and self._input_bundle.has_elements():
+            self._retry_count = self._max_retries_per_bundle - 1  # nobody tries again
+            raise Cancelled
+        stock(self, *arguments)
+
+    with mock.patch.object(executor.TransformExecutor, "attempt_call", attempt_call):
+        yield
+
+
 def run_job(
     messages: Sequence[Message],
     path: Path,
     *,
     restarts: int = 0,
+    keys: Sequence[KeySource] = (),
     faults: Faults = NONE,
     failing_bundles: float = 0.0,
     seed: int = 0,
     archive: Path | None = None,
 ) -> Left:
-    """The job over all messages; it is drained and started anew, without its state, `restarts` times.
+    """The job over all messages; it is drained and started anew, without its state, `restarts` times. Each
+    start has the pseudonym keys of its place in `keys`, if there are any.
 
     A share of `failing_bundles` fails when its work is done and before it is committed.
     """
@@ -103,13 +162,18 @@ def run_job(
     left = Left()
     runs = restarts + 1
     with (
-        unreliable(job_config.store_url, faults, seed=seed),
+        unreliable(job_config.store_url, faults, seed=seed, sleep=_sleep) as store,
         _failing(failing_bundles, random.Random(seed), left),
     ):
         for number in range(runs):
             part = messages[len(messages) * number // runs : len(messages) * (number + 1) // runs]
-            now = StoppedClock(NOW + number * MINUTE)  # time goes by, which versions tell
-            _run(part, replace(job_config, wall_clock=now), archive, left, size=-(-len(messages) // BUNDLES))
+            this_run = replace(
+                job_config,
+                wall_clock=StoppedClock(NOW + number * MINUTE),  # time goes by, which versions tell
+                pseudonym_keys=keys[number] if keys else KEYS,
+            )
+            _run(part, this_run, archive, left, size=max(BUNDLE, -(-len(messages) // BUNDLES)))
+        left.happened = store.happened
     return left
 
 
@@ -131,31 +195,42 @@ def _run(
 
 _OPTIONS = ["--runner=BundleBasedDirectRunner", "--streaming"]
 _letters: list[bytes] = []
+_END_US = GlobalWindow().max_timestamp().micros
 
 
 def _take_letter(message: PubsubMessage) -> None:
     _letters.append(message.data)
 
 
-def _stream(messages: Sequence[Message], size: int) -> TestStream:
-    """Messages in bundles, as time goes by; the watermark is where Pub/Sub has got to."""
+def _stream(messages: Sequence[Message], size: int, last_word: Message | None = None) -> TestStream:
+    """Messages in bundles, as time goes by, and then a drain; the watermark is where Pub/Sub has got to.
+
+    A drain brings event time to its end. This runner fires no timer when it is infinite, so it is the last
+    finite one first. Nothing else brings out what waits: after the last bundle, no other time goes by.
+    """
     stream = TestStream()
-    stream.advance_watermark_to(Timestamp(micros=messages[0].arrives_us // MINUTE * MINUTE))
+    watermark = Timestamp(micros=messages[0].arrives_us // MINUTE * MINUTE - MINUTE)
+    stream.advance_watermark_to(watermark)
     for start in range(0, len(messages), size):
         bundle = messages[start : start + size]
-        stream.advance_watermark_to(Timestamp(micros=bundle[0].arrives_us // 1000 * 1000))
+        arrived = Timestamp(micros=bundle[0].arrives_us // 1000 * 1000)
+        if arrived > watermark:
+            watermark = arrived
+            stream.advance_watermark_to(watermark)
         stream.add_elements([message.to_pubsub() for message in bundle])
-        stream.advance_processing_time(1)
-    for _ in range(8):  # whatever waits for whatever
-        stream.advance_processing_time(2)
+        if start + size < len(messages):
+            stream.advance_processing_time(1)
+    if last_word is not None:
+        stream.add_elements([last_word.to_pubsub()])
+    stream.advance_watermark_to(Timestamp(micros=_END_US // 1000 * 1000 + 1000))
     return stream.advance_watermark_to_infinity()
 
 
 @contextmanager
 def _failing(share: float, dice: random.Random, left: Left) -> Iterator[None]:
-    """Bundles fail at the last moment, and are tried again: twice at most, as the runner gives up at four."""
+    """Bundles fail at the last moment, and are tried again: as often as it takes, as Dataflow does with those
+    of a stream."""
     stock = executor.TransformExecutor.attempt_call
-    failed: Counter[int] = Counter()
 
     def attempt_call(self: Any, *arguments: Any) -> None:
         commit = self._completion_callback
@@ -164,9 +239,8 @@ def _failing(share: float, dice: random.Random, left: Left) -> Iterator[None]:
             def handle_result(_, *result: Any) -> Any:
                 # The stream that stands for Pub/Sub does not come twice.
                 ours = isinstance(self._applied_ptransform.transform, beam.ParDo)
-                if ours and failed[id(self)] < 2 and dice.random() < share:
-                    failed[id(self)] += 1
-                    left.retried += 1
+                if ours and dice.random() < share:
+                    left.lost_workers += 1
                     raise ConnectionError("a fault for the test: the worker was lost")
                 return commit.handle_result(*result)
 
@@ -176,8 +250,14 @@ def _failing(share: float, dice: random.Random, left: Left) -> Iterator[None]:
         self._completion_callback = Interrupted()
         try:
             stock(self, *arguments)
+        except StoreUnavailable:
+            left.given_up += 1
+            raise
         finally:
             self._completion_callback = commit
 
-    with mock.patch.object(executor.TransformExecutor, "attempt_call", attempt_call):
+    with (
+        mock.patch.object(executor.TransformExecutor, "attempt_call", attempt_call),
+        mock.patch.object(executor.TransformExecutor, "_MAX_RETRY_PER_BUNDLE", 10_000),
+    ):
         yield
