@@ -214,6 +214,9 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
                 url and location(url)
             except ValueError as problem:
                 raise OptionError(f"--{name}: {problem}") from None
+        for name in ("rebuild_since", "rebuild_until"):
+            if getattr(self, name) and not self.rebuild_from:
+                raise OptionError(f"--{name} needs --rebuild_from: without it, the job would stream")
         since_us, until_us = self.rebuild_span().values()
         if since_us is not None and until_us is not None and since_us >= until_us:
             raise OptionError("--rebuild_since must be before --rebuild_until")

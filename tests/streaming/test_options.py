@@ -93,6 +93,12 @@ def test_a_duration_that_is_no_number_is_named(capsys: pytest.CaptureFixture[str
     assert "--profile_flush_s: invalid float value: 'soon'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["rebuild_since", "rebuild_until"])
+def test_a_span_to_rebuild_needs_an_archive_to_rebuild_from(name: str) -> None:
+    with pytest.raises(OptionError, match=f"^--{name} needs --rebuild_from"):
+        config_of(**{name: "2026-11-24T03:00:00Z"})
+
+
 def test_windows_are_whole_milliseconds() -> None:
     assert config_of(trending_window_s="1.001").trending_window_us == 1_001_000
     with pytest.raises(OptionError, match="--trending_window_s must be whole milliseconds"):
