@@ -24,6 +24,8 @@ HOST = "127.0.0.1"
 _TETHER = Path(__file__).with_name("tether.py")
 _KEPT_LINES = 40
 _CHECK_EVERY_S = 0.02
+_LAST_OUTPUT_S = 10.0
+"""How long the last output of an ended process is waited for: something it left behind may hold the pipe."""
 
 # Below the ports that Linux gives to outgoing connections, which could take one before its server does.
 _PORTS = range(20_000, 32_000)
@@ -93,7 +95,7 @@ class Child:
             code = self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             raise TimeoutError(f"{self.name} still runs after {timeout_s:g} s") from None
-        self._reader.join()
+        self._reader.join(_LAST_OUTPUT_S)
         return code
 
     def wait_until(self, ready: Callable[[], bool], *, timeout_s: float) -> None:
@@ -102,7 +104,7 @@ class Child:
         while not ready():
             code = self.poll()
             if code is not None:
-                self._reader.join()
+                self._reader.join(_LAST_OUTPUT_S)
                 raise ChildFailed(f"{self.name} ended with exit code {code}{self._last_words()}")
             if time.monotonic() > deadline:
                 raise ChildFailed(f"{self.name} was not ready after {timeout_s:g} s{self._last_words()}")

@@ -20,6 +20,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 GRACE_S = 5.0
 _KILL_S = 5.0
@@ -32,7 +33,12 @@ def main(arguments: list[str]) -> int:
     wake = _wake_on_signals(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
     _adopt_orphans()
     try:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
+        child = subprocess.Popen(  # noqa: S603
+            command,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=_dies_with_its_parent(),
+        )
     except OSError as error:
         print(f"tether: cannot start {command[0]}: {error.strerror}", file=sys.stderr)
         return 127
@@ -141,6 +147,15 @@ def _adopt_orphans() -> None:
     if sys.platform == "linux":
         PR_SET_CHILD_SUBREAPER = 36
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _dies_with_its_parent() -> Callable[[], None] | None:
+    """What a new process does first, so that it is killed with the tether if that is (Linux only)."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl  # found here: between fork and exec as little as possible is done
+    PR_SET_PDEATHSIG = 1
+    return lambda: prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _send(pid: int, number: int) -> bool:

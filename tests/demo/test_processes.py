@@ -85,6 +85,19 @@ time.sleep(100)
         time.sleep(0.01)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent died")
+def test_a_killed_tether_takes_its_command_along() -> None:
+    lines: list[str] = []
+    with Child("sleeper", ["bash", "-c", "echo $$; exec sleep 100"], on_line=lines.append) as child:
+        child.wait_until(lambda: bool(lines), timeout_s=20)
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait(20)
+        deadline = time.monotonic() + 20
+        while Path(f"/proc/{lines[0]}").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not Path(f"/proc/{lines[0]}").exists()
+
+
 def test_a_free_port_can_be_listened_on() -> None:
     port = free_port()
     assert port_is_free(port)
