@@ -226,10 +226,15 @@ def _stream(messages: Sequence[Message], size: int, last_word: Message | None = 
     return stream.advance_watermark_to_infinity()
 
 
+class _WorkerLost(Exception):
+    """It happens to a bundle whose work is done."""
+
+
 @contextmanager
 def _failing(share: float, dice: random.Random, left: Left) -> Iterator[None]:
     """Bundles fail at the last moment, and are tried again: as often as it takes, as Dataflow does with those
-    of a stream."""
+    of a stream. What fails for another reason than that or a store that is unavailable is a bug: it ends the
+    run."""
     stock = executor.TransformExecutor.attempt_call
 
     def attempt_call(self: Any, *arguments: Any) -> None:
@@ -241,7 +246,7 @@ def _failing(share: float, dice: random.Random, left: Left) -> Iterator[None]:
                 ours = isinstance(self._applied_ptransform.transform, beam.ParDo)
                 if ours and dice.random() < share:
                     left.lost_workers += 1
-                    raise ConnectionError("a fault for the test: the worker was lost")
+                    raise _WorkerLost("a fault for the test")
                 return commit.handle_result(*result)
 
             def __getattr__(_, name: str) -> Any:
@@ -250,8 +255,11 @@ def _failing(share: float, dice: random.Random, left: Left) -> Iterator[None]:
         self._completion_callback = Interrupted()
         try:
             stock(self, *arguments)
-        except StoreUnavailable:
-            left.given_up += 1
+        except Exception as problem:
+            if isinstance(problem, StoreUnavailable):
+                left.given_up += 1
+            elif not isinstance(problem, _WorkerLost):
+                self._retry_count = self._max_retries_per_bundle - 1
             raise
         finally:
             self._completion_callback = commit

@@ -95,13 +95,17 @@ class Teller:
         return f"person-{self._people}@shop.example", f"cookie-{self._people}"
 
     def _who_logs_in(self, user: str, cookie: str) -> Told:
-        """On one device or two, in the middle of a visit, and is not always told apart afterwards."""
+        """On one device or two, in the middle of a visit, and is not always told apart afterwards; some
+        log in again."""
         told = []
         for device in (cookie, cookie + "-phone")[: self._dice.randrange(1, 3)]:
             visit = self._visit(self._moment(0.6), None, device)
             told += visit
             told.append(self.event(_middle(visit), "identify", user, device))
-            told += self._visit(self._moment(0.3, 0.65), self._dice.choice([None, user]), device)
+            again = self._visit(self._moment(0.3, 0.65), self._dice.choice([None, user]), device)
+            told += again
+            if self._dice.random() < 0.5:
+                told.append(self.event(_middle(again), "identify", user, device))
         return told
 
     def _who_lends_the_browser(self, user: str, cookie: str) -> Told:

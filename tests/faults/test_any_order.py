@@ -113,8 +113,8 @@ ORDER_COUNTS: dict[str, list[list[Step]]] = {
     "logs in and withdraws": [[browses("I1"), logs_in(), says(False, device="cookie")]],
     "logs in and withdraws by the browser": [[browses("I1"), logs_in(), says(False, *STRANGER)]],
 }
-"""Where it still depends on the order what is known of somebody: what is said of a browser works from when it
-arrives. What a browser did goes by what was known of it then, and stays there."""
+"""Where the order still counts: what people say works from when it arrives. What a linked browser did before
+an erasure was heard of stays where it went; who has said no is not joined by an older `identify`."""
 
 CASES = ANY_ORDER | ORDER_COUNTS
 

@@ -1,4 +1,7 @@
-"""A job that is cancelled rather than drained: what it loses, and what a second delivery brings back."""
+"""A job that is cancelled rather than drained: what it loses, and what a second delivery brings back.
+
+Not covered: what dies between two writes of its own, as what a browser did on its way to its user's profile.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,15 @@ from typing import Any
 
 import pytest
 from job_under_fire import BUNDLE, differences, documents, run_job, run_until_cancelled
-from shop_story import tell
+from shop_people import Teller
+from shop_story import Message, tell
 from streaming_support import NOW
 
-from evermail.clock import HOUR
+from evermail.clock import HOUR, SECOND
 from evermail.documents import Key, Neighbors, Profile, Trending
 
 EVENTS = 1_200
+START, SPAN_S = NOW - 26 * HOUR, 20 * 3600
 TAKEN = 6 * BUNDLE
 """How many messages the job has taken in, and acknowledged, when it is cancelled."""
 
@@ -40,7 +45,7 @@ def test_profiles_are_whole_again_once_what_was_not_written_is_delivered_again(t
     without what they had not written: that its shopper has been there is written, so it does not count again.
     A drain loses nothing: see test_conservation.py.
     """
-    messages = tell(EVENTS, NOW - 26 * HOUR, 20 * 3600, random.Random(41)).in_order()
+    messages = tell(EVENTS, START, SPAN_S, random.Random(42)).in_order()
     calm, cancelled, again = (tmp_path / f"{name}.sqlite3" for name in ("quiet", "cancelled", "again"))
     run_job(messages, calm)
     quiet = documents(calm, Profile)
@@ -55,3 +60,17 @@ def test_profiles_are_whole_again_once_what_was_not_written_is_delivered_again(t
     whole, left = (weights(documents(path, Neighbors, Trending)) for path in (calm, again))
     assert {key: weight for key, weight in left.items() if weight > whole.get(key, weight) * 1.00001} == {}
     assert any(left.get(key, 0.0) < weight for key, weight in whole.items())
+
+
+@pytest.mark.usefixtures("quick_runner")
+def test_an_erasure_is_done_once_it_is_delivered_again(tmp_path: Path) -> None:
+    """That somebody was erased is written at once, the empty profile when its time has come."""
+    path = tmp_path / "store.sqlite3"
+    teller = Teller(START, SPAN_S, random.Random(43))
+    times = [START + number * SECOND for number in range(BUNDLE + 2)]
+    told = [Message(at, teller.event(at, "view_item", "ann", None)[1]) for at in times]
+    erased = Message(times[-1] + SECOND, teller.event(times[-1], "erase_user", "ann", None)[1])
+    run_until_cancelled([*told, erased], path)
+    assert events_in(documents(path, Profile)) == BUNDLE
+    run_job([*told[BUNDLE:], erased], path)
+    assert documents(path, Profile) == {}
