@@ -38,14 +38,14 @@ def is_known(links: list[Link], event_hash: int, user: str) -> bool:
     return any(link.event_hash == event_hash and link.user == user for link in links)
 
 
-def begin(links: list[Link], time_us: int, user: str, passed_until: int) -> int | None:
+def begin(links: list[Link], time_us: int, users: tuple[str, ...], passed_until: int) -> int | None:
     """From when a new link of this time to this user holds; None if it is too late for it to hold at all.
 
     Whatever went to a user by the links there are, up to `passed_until`, keeps going there: its copies may
     not be taken for somebody else's.
     """
     before = at(links, time_us)
-    if before is None or before.user == user or not passed_until:
+    if before is None or before.user in users or not passed_until:
         return time_us
     if time_us < links[0].event_time:
         return None  # what came before the first link went by that one

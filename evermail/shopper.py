@@ -181,14 +181,14 @@ class ShopperState(msgspec.Struct, array_like=True):
         """Whose event of this time is, if it is a client's."""
         return links.at(self.links, time_us)
 
-    def link(self, time_us: int, event_hash: int, user: str) -> bool:
+    def link(self, time_us: int, event_hash: int, user: str, aliases: tuple[str, ...] = ()) -> bool:
         """Joins a client to a user from a time on, as far as nothing has gone to another user yet. Returns
         whether that was news."""
         if links.is_known(self.links, event_hash, user) or self.ids.has_forgotten(
             time_us // clock.SECOND, event_hash
         ):
             return False
-        begun_us = links.begin(self.links, time_us, user, self.passed_until)
+        begun_us = links.begin(self.links, time_us, (user, *aliases), self.passed_until)
         if begun_us is None:
             return False
         self._add_link(Link(begun_us, event_hash, user))

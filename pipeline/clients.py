@@ -94,10 +94,10 @@ class Clients(Keeper):
         late = event.event_time < received_us - self.config.allowed_lateness_us
         if late or not state.may_use(event):
             before = state.user_at(time_us)
-            if before is None or before.user == user:
+            if before is None or before.user in (user, *event.receipt.user_aliases):
                 return None
             user = ""  # who that is may not be used, but it is not who was there before
-        if not state.link(time_us, hash_of_id(event), user):
+        if not state.link(time_us, hash_of_id(event), user, event.receipt.user_aliases if user else ()):
             return None
         self.note(flush=True)
         return self._give(state) if first else None

@@ -76,7 +76,12 @@ class Keeper:
         profile, erasure = found.get(profile_key), found.get(erasure_key)
         state = from_profile(profile) if isinstance(profile, Profile) else ShopperState()
         if isinstance(erasure, Erasure):
-            state.erased_second = max(state.erased_second, erasure.erased_at // clock.SECOND)
+            before = state.dropped
+            updates = state.erase(erasure.erased_at // clock.SECOND)
+            if state.dropped != before or updates:
+                self.tally[names.DROPPED] += state.dropped - before
+                self.update_rows(updates)
+                self.note(flush=True)
         return state
 
     def stored_name(self, shopper: str) -> str | None:

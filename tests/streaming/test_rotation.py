@@ -11,7 +11,7 @@ from people_support import Shop, accepted, browser, erase, identify, says
 from streaming_support import NOW, SECRET, Collected, Stream, config, event
 
 from evermail.event_ids import MAX_IDS
-from evermail.events import Event, Receipt
+from evermail.events import Consent, Event, Receipt
 from evermail.pseudonyms import Pseudonymizer
 from evermail.stores.sqlite import SqliteStore
 from pipeline.keys import KeysUnavailable, LiteralKeys
@@ -116,6 +116,13 @@ def test_a_linked_browser_feeds_its_user_whatever_that_is_called(shop: Rotating)
     assert shop.history(old("anna")) == ""
     shop.then(browser("E", at=-4))  # a new job again
     assert shop.history(new("anna")) == "ABCDE"
+
+
+def test_a_refused_login_of_a_user_who_was_there_before_leaves_the_link(shop: Rotating) -> None:
+    shop.first(identify("anna", at=-9))
+    again = identify("anna", at=-6, consent=Consent(False))
+    shop.then(again, browser("A", at=-5), event("B", at=-4))
+    assert shop.history(new("anna")) == "AB"
 
 
 def test_what_a_browser_did_under_its_former_name_moves_to_its_user(shop: Rotating) -> None:
