@@ -107,9 +107,7 @@ def plain_loop() -> dict[str, float]:
     rows: dict[str, DecayedRow] = {}
     capacity = STATE_FACTOR * _config().neighbors_kept
     for item_id, update in changes:
-        row = rows.setdefault(item_id, DecayedRow(HALF_LIFE_US, capacity))
-        for neighbor, amount in update.amounts:
-            row.add(neighbor, amount, update.event_time)
+        update.apply(rows.setdefault(item_id, DecayedRow(HALF_LIFE_US, capacity)))
     counted = time.thread_time()
     micros = 1e6 / len(events)
     return {

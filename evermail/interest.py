@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from evermail import clock
-from evermail.decay import UNIT
+from evermail.decay import UNIT, DecayedRow
 from evermail.events import EventName
 
 TOUCHES = {
@@ -63,6 +63,13 @@ class RowUpdate(msgspec.Struct, array_like=True, frozen=True, gc=False):
     def pack(self) -> bytes:
         """The form it travels and waits in."""
         return _ENCODER.encode(self)
+
+    def apply(self, row: DecayedRow) -> None:
+        """Makes the change in its row."""
+        if self.touched:
+            row.touch(self.event_time)
+        for item_id, amount in self.amounts:
+            row.add(item_id, amount, self.event_time)
 
     @classmethod
     def unpack(cls, packed: bytes) -> RowUpdate:

@@ -13,12 +13,8 @@ from evermail.event_ids import hash_of_id
 from evermail.events import Event, EventName
 from evermail.links import Link
 from evermail.shopper import NEVER_LATE, ShopperState, happened_us
-from pipeline import names
 from pipeline.arrivals import Handover
 from pipeline.keeper import MOVED, MOVED_FORMER, Keeper
-
-REFRESH_US = 30 * clock.DAY
-"""A link is written again when a client comes back after this time: in the store it must not expire."""
 
 
 class Clients(Keeper):
@@ -37,7 +33,7 @@ class Clients(Keeper):
             return
         self.take_over(state, arrival)
         if state.links and all(link.user for link in state.links):
-            given = self._give(state)
+            given = self._give_what_it_has(state)
             if given is not None:  # what came before the first link
                 first = state.links[0]
                 handover = Handover(given, arrival.received_at, first.user, linked_at=first.event_time)
@@ -50,17 +46,16 @@ class Clients(Keeper):
         received_us = self.received_us(event)
         given = self._identify(state, event, user) if name is EventName.IDENTIFY and user else None
         link = state.user_at(event.event_time)
-        time_us, id_hash = happened_us(event, received_us), hash_of_id(event)
-        if self._is_its_own(state, event, link, id_hash, time_us // clock.SECOND):
+        time_us = happened_us(event, received_us)
+        if self._is_its_own(state, event, link, time_us // clock.SECOND):
             self.judge(client, state, event)
             return
-        if name is EventName.ERASE_USER:
-            self._erase(client, state, event)
+        if name is EventName.ERASE_USER:  # the user's memory goes at the next stage
+            self.erase_here(client, state, event, time_us // clock.SECOND)
         elif name is EventName.UPDATE_CONSENT:
-            self._hear(state, event, id_hash)
-        elif link is not None and event.event_time > max(state.as_of, link.event_time) + REFRESH_US:
-            state.as_of = event.event_time
-            self.note(flush=True)
+            self._hear(state, event)
+        elif link is not None:
+            self.refresh(state, event, max(state.as_of, link.event_time))
         if link is not None and not user:
             user, event = link.user, _linked(event, link)
             if time_us > state.passed_until:
@@ -73,14 +68,13 @@ class Clients(Keeper):
             linked_at = state.links[0].event_time
             self._pass_on(user, Handover(given, received_us, user, linked_at=linked_at, event=event), aliases)
 
-    def _is_its_own(
-        self, state: ShopperState, event: Event, link: Link | None, id_hash: int, second: int
-    ) -> bool:
+    def _is_its_own(self, state: ShopperState, event: Event, link: Link | None, second: int) -> bool:
         """Whether an event is the client's, or may be a copy of one that was."""
+        if not event.user_id and (link is None or not link.user):
+            return True
+        id_hash = hash_of_id(event)
         if event.user_id:
             return self.is_told_here(state, event, id_hash, second)
-        if link is None or not link.user:
-            return True
         if second <= state.erased_second or self.is_told_here(state, event, id_hash, second):
             return True
         return state.ids.has_forgotten(second, id_hash) and event.event_name not in NEVER_LATE
@@ -100,15 +94,12 @@ class Clients(Keeper):
         if not state.link(time_us, hash_of_id(event), user, event.receipt.user_aliases if user else ()):
             return None
         self.note(flush=True)
-        return self._give(state) if first else None
+        return self._give_what_it_has(state) if first else None
 
-    def _give(self, state: ShopperState) -> ShopperState | None:
+    def _give_what_it_has(self, state: ShopperState) -> ShopperState | None:
         if not (state.events or state.statements):
             return None
-        given, updates = state.hand_over()
-        self.update_rows(updates)
-        self.tally[names.HANDOVERS_SENT] += 1
-        return given
+        return self.give(state)
 
     def _name_now(self, user: str) -> str:
         """What a user is called now who may have been met under a newer name."""
@@ -120,23 +111,13 @@ class Clients(Keeper):
         return user
 
     def _pass_on(self, user: str, arrival: Event | Handover, aliases: tuple[str, ...]) -> None:
-        former = self.former_names.on_the_way(user, aliases)
-        if former is None:
-            self.emit(MOVED, (user, arrival))
-        else:
-            self.emit(MOVED_FORMER, (former, arrival))
+        self.out.append(self.former_names.lead(user, aliases, arrival, (MOVED, MOVED_FORMER)))
 
-    def _erase(self, client: str, state: ShopperState, event: Event) -> None:
-        """The browser's own memory goes, and who it belongs to; the user's goes at the next stage."""
-        self.update_rows(state.erase(happened_us(event, self.received_us(event)) // clock.SECOND))
-        self.note(flush=True)
-        self.erase_documents(client, state, event)
-
-    def _hear(self, state: ShopperState, event: Event, id_hash: int) -> None:
+    def _hear(self, state: ShopperState, event: Event) -> None:
         """What somebody says as a user holds for what the browser has of its own, until that is a user's."""
         if state.links:
             return
-        updates = state.hear(event, id_hash, self.received_us(event))
+        updates = state.hear(event, hash_of_id(event), self.received_us(event))
         if updates is not None:
             self.update_rows(updates)
             self.note(flush=True)

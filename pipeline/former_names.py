@@ -13,9 +13,8 @@ from evermail import clock
 from evermail.event_ids import hash_of_id
 from evermail.events import Event, EventName
 from evermail.shopper import ShopperState, happened_us
-from pipeline import names
 from pipeline.arrivals import Handover
-from pipeline.clients import REFRESH_US, Clients
+from pipeline.clients import Clients
 from pipeline.keeper import RENAMED, Keeper
 from pipeline.users import Users
 
@@ -37,7 +36,6 @@ class _Former(Keeper):
         event = arrival if isinstance(arrival, Event) else None
         goes_on = event is None or self._goes_on(name, state, event)
         if given is not None:
-            self.tally[names.HANDOVERS_SENT] += 1
             received_us = arrival.received_at if event is None else self.received_us(event)
             carried = event if goes_on else None
             handover = Handover(given, received_us, state.renamed, formerly=name, event=carried)
@@ -52,9 +50,7 @@ class _Former(Keeper):
             self.note(flush=False)  # nobody asks for a word of who never came
             return None
         self.note(flush=state.has_document)
-        given, updates = state.hand_over(newer)
-        self.update_rows(updates)
-        return given
+        return self.give(state, newer)
 
     def _goes_on(self, name: str, state: ShopperState, event: Event) -> bool:
         """Does what an event asks for under the former name; whether that was not all."""
@@ -63,12 +59,9 @@ class _Former(Keeper):
             self.judge(name, state, event)
             return False
         if event.event_name is EventName.ERASE_USER:
-            self.update_rows(state.erase(second))
-            self.note(flush=True)
-            self.erase_documents(name, state, event)
-        elif self.newer(event) in (None, name) and event.event_time > state.as_of + REFRESH_US:
-            state.as_of = event.event_time  # in the store, the word of the new name must not expire
-            self.note(flush=True)
+            self.erase_here(name, state, event, second)
+        elif self.newer(event) in (None, name):
+            self.refresh(state, event, state.as_of)
         return True
 
 

@@ -33,6 +33,9 @@ ACCEPTED, ROW_UPDATES, REFUSED = "accepted", "row_updates", "refused"
 LATE, ERASURES = "late", "erasures"
 MOVED, MOVED_FORMER, RENAMED = "moved", "moved_former", "renamed"
 
+REFRESH_US = 30 * clock.DAY
+"""How old a word of where events go may be."""
+
 _COUNTED = (Verdict.ACCEPTED, Verdict.AGGREGATED)
 
 
@@ -100,6 +103,13 @@ class Keeper:
         if event.event_name not in NEVER_LATE:
             return True
         return state.ids.judge(event, marks_of(event), second) is Standing.COPY
+
+    def give(self, state: ShopperState, renamed: str = "") -> ShopperState:
+        """Has a memory give up what it has, for a `Handover`; `renamed` as in `ShopperState.hand_over`."""
+        given, updates = state.hand_over(renamed)
+        self.update_rows(updates)
+        self.tally[names.HANDOVERS_SENT] += 1
+        return given
 
     def take_over(self, state: ShopperState, handover: Handover) -> None:
         """Takes in what was remembered elsewhere."""
@@ -176,6 +186,19 @@ class Keeper:
             yield TaggedOutput(ROW_UPDATES, GlobalWindows.windowed_value(changes, time))
         for name, count in self.tally.items():
             Metrics.counter(names.NAMESPACE, name).inc(count)
+
+    def erase_here(self, shopper: str, state: ShopperState, event: Event, second: int) -> None:
+        """Does what an `erase_user` asks for here, before it goes on to somebody else."""
+        self.update_rows(state.erase(second))
+        self.note(flush=True)
+        self.erase_documents(shopper, state, event)
+
+    def refresh(self, state: ShopperState, event: Event, written_us: int) -> None:
+        """Has the word of where this shopper's events go written again if it is of long ago: in the store it
+        must not expire while somebody comes by it."""
+        if event.event_time > written_us + REFRESH_US:
+            state.as_of = event.event_time
+            self.note(flush=True)
 
     def erase_documents(self, shopper: str, state: ShopperState, event: Event) -> None:
         """Has all that is stored of a shopper erased."""

@@ -46,10 +46,7 @@ class NeighborsFn(RowsFn):
         updates = unpack_all(packed)
         self._taken.inc(len(updates))
         for update in updates:
-            if update.touched:
-                row.touch(update.event_time)
-            for item_id, amount in update.amounts:
-                row.add(item_id, amount, update.event_time)
+            update.apply(row)
 
     def document(self, key: str, row: DecayedRow, version: int, now_us: int) -> Neighbors:
         return Neighbors(

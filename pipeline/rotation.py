@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from apache_beam.pvalue import TaggedOutput
+
 from evermail.keys import KeysUnavailable
 from evermail.pseudonyms import key_id_of
 from pipeline.config import JobConfig
+
+Tags = tuple[str, str]
+"""Of the outputs to the memories of current and of former names."""
 
 MAX_KEYS = 2
 """A name has one former name at most."""
@@ -31,6 +38,14 @@ class FormerNames:
     def of(cls, config: JobConfig) -> FormerNames:
         """Raises `KeysUnavailable`."""
         return cls(list(keys_of(config))[-1])
+
+    def lead(self, name: str, aliases: tuple[str, ...], arrival: Any, tags: Tags) -> TaggedOutput:
+        """An arrival for `name`, to the memory of that name, or of a former one where that is on the way."""
+        former = self.on_the_way(name, aliases)
+        current_tag, former_tag = tags
+        if former is None:
+            return TaggedOutput(current_tag, (name, arrival))
+        return TaggedOutput(former_tag, (former, arrival))
 
     def on_the_way(self, name: str, aliases: tuple[str, ...]) -> str | None:
         """The former name by whose memory something for `name` has to come; None if there is none."""

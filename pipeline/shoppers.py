@@ -89,10 +89,9 @@ Remember = Callable[[beam.PCollection, str, type[Keeper]], beam.pvalue.DoOutputs
 
 def by_steps(events: beam.PCollection[Event], config: JobConfig, remember: Remember) -> Shopped:
     """Leads each event by the memories that it meets, kept as `remember` says."""
-    routed = events | "Route" >> beam.ParDo(_RouteFn(config)).with_outputs(
-        USERS, FORMER_CLIENTS, FORMER_USERS, main=CLIENTS
-    )
-    for name in (CLIENTS, USERS, FORMER_CLIENTS, FORMER_USERS):
+    ways = CLIENTS, USERS, FORMER_CLIENTS, FORMER_USERS
+    routed = events | "Route" >> beam.ParDo(_RouteFn(config)).with_outputs(*ways)
+    for name in ways:
         routed[name].element_type = typehints.Tuple[str, Arrival]
     former_clients = remember(routed[FORMER_CLIENTS], "FormerClients", FormerClients)
     of_clients = (routed[CLIENTS], former_clients[RENAMED]) | "OfClients" >> beam.Flatten()
@@ -134,17 +133,9 @@ class _RouteFn(beam.DoFn):  # type: ignore[misc]
     def setup(self) -> None:
         self._former_names = FormerNames.of(self._config)
 
-    def process(self, event: Event) -> Iterator[tuple[str, Event]]:
+    def process(self, event: Event) -> Iterator[TaggedOutput]:
         user, client, receipt = event.user_id, event.client_id, event.receipt
         if user and not (client and event.event_name in _JOINS):
-            former = self._former_names.on_the_way(user, receipt.user_aliases)
-            if former is None:
-                yield TaggedOutput(USERS, (user, event))
-            else:
-                yield TaggedOutput(FORMER_USERS, (former, event))
+            yield self._former_names.lead(user, receipt.user_aliases, event, (USERS, FORMER_USERS))
         else:
-            former = self._former_names.on_the_way(client, receipt.client_aliases)
-            if former is None:
-                yield client, event
-            else:
-                yield TaggedOutput(FORMER_CLIENTS, (former, event))
+            yield self._former_names.lead(client, receipt.client_aliases, event, (CLIENTS, FORMER_CLIENTS))

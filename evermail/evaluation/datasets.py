@@ -42,6 +42,13 @@ class Sessions:
         """The session of each click."""
         return np.repeat(np.arange(len(self)), np.diff(self.starts))
 
+    def distinct(self, width: int) -> Sessions:
+        """The same with each item once a session, by number, without times; `width` is how many items there
+        are."""
+        owners, items = np.divmod(np.unique(self.owners * width + self.items), width)
+        starts = np.searchsorted(owners, np.arange(len(self) + 1))
+        return Sessions(items, np.zeros_like(items), starts)
+
 
 @dataclass(frozen=True, slots=True)
 class Case:

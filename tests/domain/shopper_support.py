@@ -65,11 +65,7 @@ class Run:
 
     def update(self, updates: Updates) -> None:
         for item_id, update in updates:
-            row = self.rows.setdefault(item_id, DecayedRow(HALF_LIFE, 400))
-            if update.touched:
-                row.touch(update.event_time)
-            for neighbor, amount in update.amounts:
-                row.add(neighbor, amount, update.event_time)
+            update.apply(self.rows.setdefault(item_id, DecayedRow(HALF_LIFE, 400)))
 
     @property
     def profile(self) -> Profile:

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from apache_beam.pvalue import TaggedOutput
 from streaming_support import NOW, StoppedClock, config
 
 from evermail.clock import SECOND
@@ -56,8 +55,7 @@ class Stages:
         route.setup()
         for event in events:
             (first,) = route.process(event)
-            tagged = isinstance(first, TaggedOutput)
-            self._arrive(first.tag if tagged else CLIENTS, *(first.value if tagged else first))
+            self._arrive(first.tag, *first.value)
         for stage, shopper in self._unsaved:
             self.profiles[shopper] = to_profile(self._states[stage, shopper], shopper, self._now_us)
         for keeper in self._keepers.values():

@@ -43,11 +43,8 @@ class AssociationRules(_Rules):
     """AR: how often two items occur in one session, whichever came first."""
 
     def _pairs(self, data: DataSet, track: Track) -> _Weighted:
-        found = list(_within(data.train, None, track))
-        one = np.concatenate([one for _, one, _ in found])
-        other = np.concatenate([other for _, _, other in found])
-        ones = np.ones(2 * len(one), np.float64)
-        return np.concatenate([one, other]), np.concatenate([other, one]), ones
+        one, other = _either_way(data.train, track)
+        return one, other, np.ones(len(one), np.float64)
 
 
 class SequentialRules(_Rules):
@@ -65,18 +62,12 @@ class ItemKnn:
 
     def fit(self, data: DataSet, track: Track) -> None:
         width = len(data.names)
-        visits = np.unique(data.train.owners * width + data.train.items)  # an item counts once a session
-        owners, items = np.divmod(visits, width)
-        starts = np.searchsorted(owners, np.arange(len(data.train) + 1))
-        distinct = Sessions(items, np.zeros_like(items), starts)
-        found = list(_within(distinct, None, track))
-        one = np.concatenate([one for _, one, _ in found])
-        other = np.concatenate([other for _, _, other in found])
-        size = np.sqrt(np.bincount(items, minlength=width) + SHRINKAGE)
+        distinct = data.train.distinct(width)
+        one, other = _either_way(distinct, track)
+        size = np.sqrt(np.bincount(distinct.items, minlength=width) + SHRINKAGE)
         similarity: Floats = 1.0 / (size[one] * size[other])
         self._popularity = data.clicks
-        both = np.concatenate([one, other]), np.concatenate([other, one]), np.tile(similarity, 2)
-        self._rows = _Rows(both, width)
+        self._rows = _Rows((one, other, similarity), width)
 
     def recommend(self, case: Case, count: int, unwanted: Collection[int]) -> Sequence[int]:
         rows = [self._rows[item] for item in set(case.history)]
@@ -100,6 +91,14 @@ class _Rows:
     def __getitem__(self, item: int) -> tuple[Ints, Floats]:
         row = slice(self._starts[item], self._starts[item + 1])
         return self._items[row], self._weights[row]
+
+
+def _either_way(sessions: Sessions, track: Track) -> tuple[Ints, Ints]:
+    """All pairs of clicks in one session, each of them both ways: from which item, to which."""
+    found = list(_within(sessions, None, track))
+    one = np.concatenate([one for _, one, _ in found])
+    other = np.concatenate([other for _, _, other in found])
+    return np.concatenate([one, other]), np.concatenate([other, one])
 
 
 def _within(sessions: Sessions, steps: int | None, track: Track) -> Iterator[tuple[int, Ints, Ints]]:

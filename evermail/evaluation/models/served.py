@@ -55,11 +55,7 @@ class Evermail:
             for at, (item, time) in enumerate(zip(items, times, strict=True)):
                 touch = Touch(time, 0, at, data.names[item], _VIEW)
                 for row_id, update in Changes.of_next(touches, touch):
-                    row = rows[row_id]
-                    if update.touched:
-                        row.touch(update.event_time)
-                    for item_id, amount in update.amounts:
-                        row.add(item_id, amount, update.event_time)
+                    update.apply(rows[row_id])
                 del touches[:-MAX_HISTORY]
                 views.add(touch.item_id, _VIEW_AMOUNT, time)
                 views.touch(time)

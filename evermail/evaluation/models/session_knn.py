@@ -32,9 +32,8 @@ class SessionKnn:
 
     def fit(self, data: DataSet, track: Track) -> None:
         width = len(data.names)
-        visits = np.unique(data.train.owners * width + data.train.items)
-        owners, self._items = np.divmod(visits, width)
-        self._starts = np.searchsorted(owners, np.arange(len(data.train) + 1))
+        visits = data.train.distinct(width)
+        owners, self._items, self._starts = visits.owners, visits.items, visits.starts
         by_item = np.lexsort((-owners, self._items))  # the newest sessions of each item first
         self._sessions = owners[by_item]
         self._of_item = np.searchsorted(self._items[by_item], np.arange(width + 1))
