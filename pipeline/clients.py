@@ -34,10 +34,8 @@ class Clients(Keeper):
         self.take_over(state, arrival)
         if state.links and all(link.user for link in state.links):
             given = self._give_what_it_has(state)
-            if given is not None:  # what came before the first link
-                first = state.links[0]
-                handover = Handover(given, arrival.received_at, first.user, linked_at=first.event_time)
-                self._pass_on(first.user, handover, ())
+            if given is not None:
+                self._hand_over(state, given, state.links[0].user, (), arrival.received_at)
         if arrival.event is not None:
             self._visit(client, state, arrival.event)
 
@@ -49,6 +47,8 @@ class Clients(Keeper):
         time_us = happened_us(event, received_us)
         if self._is_its_own(state, event, link, time_us // clock.SECOND):
             self.judge(client, state, event)
+            if given is not None and user:
+                self._hand_over(state, given, user, event.receipt.user_aliases, received_us)
             return
         if name is EventName.ERASE_USER:  # the user's memory goes at the next stage
             self.erase_here(client, state, event, time_us // clock.SECOND)
@@ -65,8 +65,7 @@ class Clients(Keeper):
         if given is None:
             self._pass_on(user, event, aliases)
         else:
-            linked_at = state.links[0].event_time
-            self._pass_on(user, Handover(given, received_us, user, linked_at=linked_at, event=event), aliases)
+            self._hand_over(state, given, user, aliases, received_us, event)
 
     def _is_its_own(self, state: ShopperState, event: Event, link: Link | None, second: int) -> bool:
         """Whether an event is the client's, or may be a copy of one that was."""
@@ -100,6 +99,20 @@ class Clients(Keeper):
         if not (state.events or state.statements):
             return None
         return self.give(state)
+
+    def _hand_over(
+        self,
+        state: ShopperState,
+        given: ShopperState,
+        user: str,
+        aliases: tuple[str, ...],
+        received_us: int,
+        event: Event | None = None,
+    ) -> None:
+        """Hands on what came before the first link, and with it the event that brought it about."""
+        linked_at = state.links[0].event_time
+        handover = Handover(given, received_us, user, linked_at=linked_at, event=event)
+        self._pass_on(user, handover, aliases)
 
     def _name_now(self, user: str) -> str:
         """What a user is called now who may have been met under a newer name."""

@@ -59,6 +59,16 @@ class TestIdentity:
         assert len(accepted(shop)) == 3
         assert shop.history("anna") == "AB"
 
+    def test_its_history_moves_even_if_the_id_of_the_login_was_used_before(self, shop: Shop) -> None:
+        shop(
+            Stream()
+            .arrives(browser("A", at=-9, event_id="twice"))
+            .arrives(identify("anna", event_id="twice"))
+        )
+        assert (shop.history("anna"), shop.history("c1")) == ("A", "")
+        assert shop.counters["handovers_sent"] == shop.counters["handovers_taken"] == 1
+        assert [refused.code for refused in shop.out["refused"]] == [Code.ID_COLLISION]
+
     def test_two_devices_meet_in_one_profile(self, shop: Shop) -> None:
         stream = Stream().arrives(browser("A", at=-9, cookie="phone"), browser("B", at=-8, cookie="laptop"))
         stream.arrives(identify("anna", at=-7, cookie="phone"), identify("anna", at=-6, cookie="laptop"))
