@@ -215,6 +215,8 @@ def speed(count: int) -> None:
             f"{same:>12,.0f}",
             flush=True,
         )
+    seldom, often = (on_beam("whole", seldom_collection=seldom).whole for seldom in (True, False))
+    print(f"  with --garbage_collection=stock, the whole graph costs {often / seldom:.2f} times as much")
     fewer = count // 10
     _messages[:] = _messages[:fewer]
     quick = on_beam("shoppers").whole

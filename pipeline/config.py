@@ -34,6 +34,7 @@ class JobConfig:
     catalog_wait_us: int = 15 * clock.MINUTE
     bootstrap: bool = True
     quick_state_cache: bool = True
+    seldom_collection: bool = True
     store_ramp_up: bool = False
     store_workers: int = 1
     store_retry_us: int = 5 * clock.MINUTE

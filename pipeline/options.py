@@ -149,6 +149,13 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
             "themselves, stock walks all they refer to, many times slower. Default: quick.",
         )
         parser.add_argument(
+            "--garbage_collection",
+            choices=("seldom", "stock"),
+            default="seldom",
+            help="How often workers look for cyclic garbage: seldom, as events leave none behind, or as often "
+            "as stock Python does, for a sixth more CPU time. Default: seldom.",
+        )
+        parser.add_argument(
             "--store_ramp_up",
             **_SWITCH,
             help="Begin with 500 writes a second in all and grow by half every five minutes, as Firestore "
@@ -194,6 +201,7 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
             catalog_wait_us=self._us("catalog_wait_s"),
             bootstrap=not self.no_bootstrap,
             quick_state_cache=self.state_cache == "quick",
+            seldom_collection=self.garbage_collection == "seldom",
             store_ramp_up=self.store_ramp_up,
             store_workers=self._store_workers(),
             trending_window_us=self._window_us("trending_window_s"),

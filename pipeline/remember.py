@@ -22,6 +22,7 @@ from evermail.shopper import ShopperState
 from pipeline import flush_timer, names
 from pipeline.coders import StructCoder
 from pipeline.config import JobConfig
+from pipeline.garbage import collect_seldom
 from pipeline.keeper import Keeper
 from pipeline.rotation import FormerNames
 from pipeline.state_cache import Weighed, quick_weights
@@ -66,6 +67,7 @@ class RememberFn(beam.DoFn):  # type: ignore[misc]
 
     def setup(self) -> None:
         quick_weights(self._config.quick_state_cache)
+        collect_seldom(self._config.seldom_collection)
         self._former_names = FormerNames.of(self._config)
 
     def start_bundle(self) -> None:

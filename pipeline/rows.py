@@ -32,6 +32,7 @@ from pipeline import flush_timer, names
 from pipeline.bootstrap import Stored
 from pipeline.coders import StructCoder
 from pipeline.config import JobConfig
+from pipeline.garbage import collect_seldom
 from pipeline.state_cache import Weighed, quick_weights
 
 FOLD_EVERY = 1024
@@ -87,6 +88,7 @@ class RowsFn(beam.DoFn):  # type: ignore[misc]
 
     def setup(self) -> None:
         quick_weights(self._config.quick_state_cache)
+        collect_seldom(self._config.seldom_collection)
         self._stored = Stored(self._config)
 
     def pack(self, change: Any) -> bytes:
