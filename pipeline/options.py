@@ -152,8 +152,8 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
             "--garbage_collection",
             choices=("seldom", "stock"),
             default="seldom",
-            help="How often workers look for cyclic garbage: seldom, as events leave none behind, or as often "
-            "as stock Python does, for a sixth more CPU time. Default: seldom.",
+            help="How often workers look for cyclic garbage: seldom, as events leave none behind, or as "
+            "often as stock Python does, for a sixth more CPU time. Default: seldom.",
         )
         parser.add_argument(
             "--store_ramp_up",
