@@ -3,8 +3,8 @@
 Stock settings look through the youngest objects after every 700 that stay, and from time to time through all
 there are: the state cache, the product cache, what waits for the end of a bundle. That is a tenth to a sixth
 of all CPU time, and our events leave no cycles behind: what they used goes with its last reference. So a
-worker may look far less often. The change is made when a DoFn is set up in a worker's process, and is off with
-`--garbage_collection=stock`.
+worker may look far less often. The change is made when a DoFn is set up in a worker's process;
+`--garbage_collection=stock` leaves it out.
 """
 
 from __future__ import annotations
