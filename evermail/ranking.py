@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
 
-from evermail.documents import Neighbors, Profile, Trending
+from evermail.documents import Neighbors, Profile
 from evermail.interest import HALF_LIFE_US
 
 CONTEXT = 10
@@ -92,31 +92,3 @@ def personal(
             ranked.append(Ranked(item_id, score, Why.SEEN_TOGETHER, strongest[item_id][1]))
     ranked.sort(key=lambda one: (-one.score, one.item_id))
     return ranked
-
-
-def popular(lists: Iterable[Trending], *, unwanted: Iterable[str] = ()) -> list[Ranked]:
-    """Items of trending lists but for the `unwanted`, the first list's first, each item once."""
-    out = set(unwanted)
-    found: dict[str, Ranked] = {}
-    for trending in lists:
-        scope, _, category = trending.id.partition(":")
-        why = _WHY_SCOPE.get(scope, Why.TRENDING)
-        for item in trending.items:
-            if item.item_id not in out:
-                found.setdefault(item.item_id, Ranked(item.item_id, item.weight, why, category))
-    return list(found.values())
-
-
-_WHY_SCOPE = {"category": Why.TRENDING_CATEGORY, "catalog": Why.CATALOG}
-
-
-def fill(slots: int, available: set[str], *rankings: Sequence[Ranked]) -> list[Ranked]:
-    """The first `slots` available items of the rankings taken one after the other, each item once."""
-    chosen: dict[str, Ranked] = {}
-    for ranking in rankings:
-        for ranked in ranking:
-            if len(chosen) == slots:
-                break
-            if ranked.item_id in available:
-                chosen.setdefault(ranked.item_id, ranked)
-    return list(chosen.values())

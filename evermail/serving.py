@@ -16,6 +16,7 @@ from evermail import clock, ranking
 from evermail.documents import Document, Key, Neighbors, Product, Profile, Trending
 from evermail.money import format_price
 from evermail.ranking import Ranked, Why
+from evermail.shelf.popular import fill, popular
 from evermail.stores import Store, StoreError
 from evermail.stores.cached import CachedReader
 from evermail.trending import CATALOG, GLOBAL, category_scope
@@ -125,8 +126,8 @@ class Recommender:
                 lists = self._category_lists(about_shopper, recent[0])
         everywhere = read.many(Trending, [GLOBAL, CATALOG])
         lists += [everywhere[scope] for scope in (GLOBAL, CATALOG) if scope in everywhere]
-        popular = ranking.popular(lists, unwanted=unwanted)
-        shown = self._fill(read, slots, personal, popular)
+        general = popular(lists, unwanted=unwanted)
+        shown = self._fill(read, slots, personal, general)
         if not shown:
             raise NothingToShow from (read.problem or about_shopper.problem)
         return Answer(
@@ -143,19 +144,19 @@ class Recommender:
         return [found] if found is not None else []
 
     def _fill(
-        self, read: _Reading, slots: int, personal: list[Ranked], popular: list[Ranked]
+        self, read: _Reading, slots: int, personal: list[Ranked], general: list[Ranked]
     ) -> list[tuple[Ranked, RecommendedItem]]:
         """The slots with what can be sold, looking further down the rankings while slots are empty."""
         products: dict[str, Product] = {}
         shown: list[tuple[Ranked, RecommendedItem]] = []
         step = slots * CANDIDATES_PER_SLOT
-        look_ups = -(-max(len(personal), len(popular)) // step)
+        look_ups = -(-max(len(personal), len(general)) // step)
         for look_up in range(min(look_ups, MAX_LOOK_UPS)):
             end = step * (look_up + 1)
-            likely, general = personal[end - step : end], popular[end - step : end]
-            ids = [ranked.item_id for ranked in (*likely, *general)] + [ranked.because for ranked in likely]
+            likely, further = personal[end - step : end], general[end - step : end]
+            ids = [ranked.item_id for ranked in (*likely, *further)] + [ranked.because for ranked in likely]
             products.update(read.many(Product, [one for one in dict.fromkeys(ids) if one not in products]))
-            shown = self._choose(read, slots, products, personal[:end], popular[:end])
+            shown = self._choose(read, slots, products, personal[:end], general[:end])
             if len(shown) == slots:
                 break
         return shown
@@ -165,7 +166,7 @@ class Recommender:
     ) -> list[tuple[Ranked, RecommendedItem]]:
         available = {item_id for item_id, product in products.items() if product.available}
         while True:
-            chosen = ranking.fill(slots, available, *rankings)
+            chosen = fill(slots, available, *rankings)
             shown = []
             for ranked in chosen:
                 try:

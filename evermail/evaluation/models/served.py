@@ -17,6 +17,7 @@ from evermail.evaluation.progress import Track
 from evermail.events import EventName
 from evermail.interest import HALF_LIFE_US, TOUCHES, Changes, Touch
 from evermail.profiles import PROFILE_HISTORY
+from evermail.shelf.popular import fill, popular
 from evermail.shopper import MAX_HISTORY
 from evermail.trending import GLOBAL
 
@@ -86,6 +87,6 @@ class Evermail:
         recent = ranking.context(profile)
         rows = {item_id: self.rows[item_id] for item_id in recent if item_id in self.rows}
         personal = ranking.personal(profile, rows, now_us=now)
-        popular = ranking.popular(self.trending, unwanted=recent[:1])
-        available = {ranked.item_id for ranked in (*personal, *popular)} - out
-        return [self._numbers[one.item_id] for one in ranking.fill(count, available, personal, popular)]
+        general = popular(self.trending, unwanted=recent[:1])
+        available = {ranked.item_id for ranked in (*personal, *general)} - out
+        return [self._numbers[one.item_id] for one in fill(count, available, personal, general)]
