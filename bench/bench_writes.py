@@ -3,9 +3,9 @@
     python -m bench.bench_writes --replay 2019-Oct-head.csv
 
 Replays real events through the job's own updates and its own transforms of rows, in a time of its own: hours
-pass in seconds. Everything that waits in the end is written and counted. A shop that is fifty times busier has
-more shoppers as a rule (50x), so that rows and lists change more often, profiles do not; the plain replay at
-fifty times the speed (50x quick) has each shopper click fifty times as quickly. The price is the list price of
+pass in seconds. Everything that waits in the end is written and counted. As a rule, a shop that is fifty
+times busier has more shoppers (50x): rows and lists change more often, profiles do not. In the plain replay
+at fifty times the speed (50x quick) each shopper is that much faster as well. The price is the list price of
 Firestore's multi-regions nam5 and eur3 (cloud.google.com/firestore/pricing); regions cost less.
 """
 
@@ -35,7 +35,7 @@ DEFAULTS = JobConfig(store_url="")
 
 
 class Job:
-    """What the job writes, and when, in a time that is told; `quick` if shoppers live by that time as well."""
+    """What the job writes, and when, in a time that is told; `quick` if shoppers live by it as well."""
 
     def __init__(self, flush_us: int, *, quick: bool) -> None:
         self._quick = quick
