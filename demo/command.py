@@ -139,6 +139,7 @@ def _summarise(result: dict[str, Any]) -> None:
     print(
         f"published {result['published']:,} = accepted {result['accepted']:,}"
         f" + duplicate {result['duplicate']:,} + rejected {rejected:,} + late {result['late']:,}"
+        f" + erased {result['erased']:,}"
     )
     print(f"stored    {result['profiles']:,} profiles, {result['neighbors']:,} rows of neighbours")
     print(

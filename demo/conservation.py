@@ -99,9 +99,8 @@ def violations(
     for code in sorted(refused.keys() | in_dead_letters.keys()):
         expect(f"dead letters with code {code}", refused.get(code, 0), in_dead_letters.get(code, 0))
     if published == len(schedule):
-        expect(
-            "accepted and late, of the events of the source", schedule.originals, found.accepted + found.late
-        )
+        told = found.accepted + found.late + found.erased
+        expect("accepted, late and erased, of the events of the source", schedule.originals, told)
         expect("duplicates, of the copies sent", schedule.copies, found.duplicate)
         for code, count in sorted(schedule.rejected.items()):
             expect(f"rejected with code {code}", count, found.rejected.get(code, 0))

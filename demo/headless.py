@@ -198,6 +198,7 @@ def _report(
         "duplicate": found.duplicate,
         "rejected": found.rejected,
         "late": found.late,
+        "erased": found.erased,
         "profiles": sum(1 for _ in store.scan(Profile.COLLECTION)),
         "neighbors": sum(1 for _ in store.scan(Neighbors.COLLECTION)),
         "freshness_ms": {

@@ -123,6 +123,7 @@ class Live:
             "rejected": sum(found.rejected.values()),
             "rejected_by_code": found.rejected,
             "late": found.late,
+            "erased": found.erased,
             "in_flight": max(0, published - found.total),
             "profiles": self._profiles,
             "freshness_ms": {

@@ -53,7 +53,7 @@ def test_a_run_that_keeps_the_law_has_no_violations(tmp_path: Path) -> None:
     [
         (Accounts(99, 5, 0, REJECTED), "published ="),
         (Accounts(101, 4, 0, REJECTED), "duplicates, of the copies sent"),
-        (Accounts(99, 6, 0, REJECTED), "accepted and late"),
+        (Accounts(99, 6, 0, REJECTED), "accepted, late and erased"),
         (Accounts(100, 5, 0, {"late": 2}), "rejected with code"),
     ],
 )
@@ -76,10 +76,16 @@ def test_a_late_event_needs_its_dead_letter_too(tmp_path: Path) -> None:
     assert judge(tmp_path, late, stored=99, dead=Counter(PLAN.rejected) + Counter([Code.LATE])) == []
 
 
+def test_an_event_older_than_the_erasure_of_its_shopper_is_accounted_for(tmp_path: Path) -> None:
+    assert judge(tmp_path, Accounts(99, 5, 0, REJECTED, erased=1), stored=99) == []
+    assert judge(tmp_path, Accounts(99, 5, 0, REJECTED), stored=99) != []
+
+
 def test_accounts_are_read_from_the_jobs_counters() -> None:
-    counters = {names.ACCEPTED: 3, names.DUPLICATE: 2, names.LATE: 1, "rejected/wrong_type": 4, "other": 9}
-    assert accounts(counters) == Accounts(3, 2, 1, {"wrong_type": 4})
-    assert accounts(counters).total == 10
+    counters = {names.ACCEPTED: 3, names.DUPLICATE: 2, names.LATE: 1, names.ERASED: 5}
+    found = accounts({**counters, "rejected/wrong_type": 4, "other": 9})
+    assert found == Accounts(3, 2, 1, {"wrong_type": 4}, erased=5)
+    assert found.total == 15
 
 
 def test_a_job_is_at_rest_when_all_that_was_handed_on_was_taken_in() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from demo import headless
+from demo.command import _summarise
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERMAIL = [sys.executable, "-m", "evermail"]
@@ -38,9 +39,15 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_every_published_event_is_accounted_for(report: dict[str, Any]) -> None:
     assert report["violations"] == []
-    assert (report["accepted"], report["duplicate"], report["late"]) == (1200, 120, 0)
+    assert (report["accepted"], report["duplicate"], report["late"], report["erased"]) == (1200, 120, 0, 0)
     assert sum(report["rejected"].values()) == 60
     assert report["published"] == 1380
+
+
+def test_the_summary_states_the_whole_law(report: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    _summarise({**report, "accepted": 1197, "late": 1, "erased": 2})
+    law, *_ = capsys.readouterr().out.splitlines()
+    assert law == "published 1,380 = accepted 1,197 + duplicate 120 + rejected 60 + late 1 + erased 2"
 
 
 def test_every_kind_of_malformed_message_is_rejected_with_its_code(report: dict[str, Any]) -> None:

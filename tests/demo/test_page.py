@@ -96,6 +96,19 @@ class TestPage:
     def test_a_product_has_an_address_of_its_own(self, client: flask.testing.FlaskClient) -> None:
         assert "<title>Dune table lamp, Lund &amp; Loom</title>" in client.get("/p/lighting-1").text
 
+    def test_shows_every_term_of_the_law_of_conservation(self, client: flask.testing.FlaskClient) -> None:
+        account = re.search(r'class="account">(.*?)</dl>', client.get("/").text, re.DOTALL)
+        assert account
+        assert re.findall(r'data-figure="(\w+)"', account[1]) == [
+            "published",
+            "accepted",
+            "duplicate",
+            "rejected",
+            "late",
+            "erased",
+            "in_flight",
+        ]
+
     def test_an_unknown_product_is_not_found_and_said_so_in_words(
         self, client: flask.testing.FlaskClient
     ) -> None:

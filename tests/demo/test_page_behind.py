@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import xml.etree.ElementTree as ET
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -12,11 +13,14 @@ import pytest
 from demo import catalog, pictures
 from demo.endpoints import Functions, NotCollected
 from demo.page import traffic
+from demo.page.live import Live
 from demo.page.mailbox import Mailbox
 from demo.page.session import Visitor, Visitors, new_id
 from demo.processes import HOST, free_port
+from demo.stack import Counters
 from evermail import clock
 from evermail.events import Code, EventName
+from pipeline import names
 
 SHOP = "http://127.0.0.1:8080"
 RANGE = catalog.products(SHOP)
@@ -129,6 +133,20 @@ class TestTraffic:
             for _ in range(2)
         )
         assert one == other
+
+
+def test_the_figures_of_the_page_add_up() -> None:
+    """published = accepted + duplicate + rejected + late + erased + in flight"""
+    counters = Counters()
+    told = (names.ACCEPTED, names.DUPLICATE, names.LATE, names.ERASED, "rejected/wrong_type")
+    counters.update({name: 2**bit for bit, name in enumerate(told)})
+    url = f"http://{HOST}/"
+    running: Any = SimpleNamespace(
+        counters=counters, recommendations_url=url, collect_url=url, publisher=None, token=None
+    )
+    shown = Live(running, RANGE, SHOP, rng=random.Random(1)).pipeline()
+    terms = ("accepted", "duplicate", "rejected", "late", "erased", "in_flight")
+    assert shown["published"] == sum(shown[term] for term in terms) == 31
 
 
 def test_an_event_for_a_function_that_is_gone_is_not_collected() -> None:

@@ -16,7 +16,7 @@ export class Pipeline {
   }
 
   show(counted) {
-    for (const name of ["published", "accepted", "duplicate", "rejected", "late", "in_flight", "profiles"]) {
+    for (const name of ["published", "accepted", "duplicate", "rejected", "late", "erased", "in_flight", "profiles"]) {
       say(this.values[name], number.format(counted[name]));
     }
     for (const name of ["p50", "p95"]) this.values[name].replaceChildren(...seconds(counted.freshness_ms[name]));
