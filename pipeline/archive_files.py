@@ -77,6 +77,16 @@ class WriteFileFn(beam.DoFn):  # type: ignore[misc]
                 return
 
 
+def try_folder(folder: Path) -> None:
+    """Makes a local folder unless it is there, and a file in it that does not stay. Raises `OSError`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{random_name()}{TEMPORARY_SUFFIX}"
+    try:
+        path.write_bytes(b"\n")
+    finally:
+        path.unlink(missing_ok=True)
+
+
 def write_file(directory: str, name: str, data: bytes, temporary_name: str) -> None:
     """Writes a file whole or not at all; afterwards it is durable. Raises what the file system raises."""
     path, temporary = FileSystems.join(directory, name), FileSystems.join(directory, temporary_name)

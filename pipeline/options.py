@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any
 
-from apache_beam.options.pipeline_options import PipelineOptions, WorkerOptions
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, WorkerOptions
 
 from evermail import clock
 from evermail.archive.location import location
@@ -24,6 +24,10 @@ SUBSCRIPTION = re.compile(f"{_PROJECT}/subscriptions/{_NAME}")
 TOPIC = re.compile(f"{_PROJECT}/topics/{_NAME}")
 FIRESTORE = re.compile(r"firestore://[-a-z0-9.:]+(/[-a-z0-9()]+)?/?")
 _SQLITE = re.compile(r"sqlite:///[^?#]+")
+
+
+_NOT_EMPTY = ("archive", "triggers_topic", "rebuild_from", "rebuild_since", "rebuild_until")
+"""Options that may be left out, with a meaning of its own: what is empty would be taken for that."""
 
 
 class OptionError(ValueError):
@@ -183,6 +187,7 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
 
     def job_config(self) -> JobConfig:
         """The settings in the job's own terms. Raises `OptionError` for what is missing or cannot be used."""
+        self._check_not_empty()
         if not self.rebuild_from:
             self._require("events_subscription", SUBSCRIPTION, "projects/PROJECT/subscriptions/NAME")
         self._require("dead_letter_topic", TOPIC, "projects/PROJECT/topics/NAME")
@@ -214,6 +219,15 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
             "since_us": self._moment("rebuild_since"),
             "until_us": self._moment("rebuild_until"),
         }
+
+    def _check_not_empty(self) -> None:
+        """An empty value is a shell's variable that was not set; or, from a template, a parameter that a form
+        left empty."""
+        if self.view_as(GoogleCloudOptions).template_location:
+            return
+        for name in _NOT_EMPTY:
+            if getattr(self, name) == "":
+                raise OptionError(f"--{name} is given without a value: leave it out if it is not wanted")
 
     def _check_archives(self) -> None:
         for name in ("archive", "rebuild_from"):

@@ -104,6 +104,23 @@ def _restriction(span: Span) -> str:
     return " AND ".join(limits)
 
 
+def files_of(folder: str) -> list[tuple[str, str]]:
+    """The complete files of an archive in a folder, local or not: (day, path), in this order.
+
+    Raises `ValueError` if there are none, and Beam's `BeamIOError` if the folder cannot be listed.
+    """
+    (match,) = FileSystems.match([FileSystems.join(folder, f"{DAY_PREFIX}*", "*")])
+    found = sorted(
+        (day, file.path)
+        for file in match.metadata_list
+        if file.path.endswith(SUFFIXES)
+        and (day := day_in(FileSystems.split(FileSystems.split(file.path)[0])[1]))
+    )
+    if not found:
+        raise ValueError(f"{folder} is no archive: it has no {DAY_PREFIX}YYYY-MM-DD/*{SUFFIXES[0]}[.gz]")
+    return found
+
+
 class ListFilesFn(beam.DoFn):  # type: ignore[misc]
     """The folder of an archive to the paths of those of its files that may hold rows of the span."""
 
@@ -111,15 +128,7 @@ class ListFilesFn(beam.DoFn):  # type: ignore[misc]
         self._span = span
 
     def process(self, folder: str) -> Iterator[str]:
-        patterns = [FileSystems.join(folder, f"{DAY_PREFIX}*", f"*{suffix}") for suffix in SUFFIXES]
-        found = sorted(
-            (day, file.path)
-            for match in FileSystems.match(patterns)
-            for file in match.metadata_list
-            if (day := day_in(FileSystems.split(FileSystems.split(file.path)[0])[1]))
-        )
-        if not found:
-            raise ValueError(f"{folder} is no archive: it has no {DAY_PREFIX}YYYY-MM-DD/*{SUFFIXES[0]}[.gz]")
+        found = files_of(folder)
         first = day_of(int(self._span.since_us)) if self._span.since_us != -math.inf else ""
         last = day_of(int(self._span.until_us)) if self._span.until_us != math.inf else "~"
         for day, path in found:

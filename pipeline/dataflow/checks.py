@@ -14,6 +14,7 @@ from apache_beam.options.pipeline_options import (
     GoogleCloudOptions,
     PipelineOptions,
     SetupOptions,
+    StandardOptions,
     WorkerOptions,
 )
 
@@ -22,6 +23,11 @@ from pipeline.options import OptionError
 AT_LEAST_ONCE = "streaming_mode_at_least_once"
 
 _FOLDER = re.compile(r"gs://[a-z0-9][-_.a-z0-9]+[a-z0-9](/.*)?")
+
+
+def on_dataflow(options: PipelineOptions) -> bool:
+    """Whether Beam takes the runner for Dataflow's; the case of letters is the caller's."""
+    return (options.view_as(StandardOptions).runner or "").lower() in ("dataflow", "dataflowrunner")
 
 
 def check(options: PipelineOptions) -> None:

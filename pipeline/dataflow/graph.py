@@ -18,6 +18,7 @@ from pipeline.dataflow.mermaid import mermaid
 from pipeline.dataflow.offline import Submission, submission
 from pipeline.dataflow.report import report
 from pipeline.dataflow.steps import steps_of
+from pipeline.known_options import check_known
 from pipeline.options import OptionError
 
 SETUP_FILE = Path(__file__).parents[2] / "setup.py"
@@ -32,6 +33,8 @@ EXAMPLE_OPTIONS = (
     "--dead_letter_topic=projects/example-shop/topics/dead-letters",
     "--store=firestore://example-shop",
     "--pseudonym_keys=secret:projects/example-shop/secrets/pseudonyms/versions/1",
+    "--archive=bigquery:example-shop.events.archive",
+    "--triggers_topic=projects/example-shop/topics/triggers",
     "--max_num_workers=5",
 )
 
@@ -41,7 +44,7 @@ Examples:
 \b
   python -m pipeline.dataflow.graph
   python -m pipeline.dataflow.graph --output job.json --allowed_lateness_s=3600 --machine_type=e2-standard-4
-  python -m pipeline.dataflow.graph --mermaid > graph.mmd
+  python -m pipeline.dataflow.graph --archive= --triggers_topic= --mermaid > without_either.mmd
 """
 
 app = typer.Typer(add_completion=False)
@@ -68,7 +71,9 @@ def graph(
     logging.getLogger("apache_beam").setLevel(logging.ERROR)
     try:
         with Console(stderr=True).status("Building the job"):
-            built = submission(with_example(context.args))
+            arguments = with_example(context.args)
+            check_known(arguments)  # which a build lets pass, as it has a template location
+            built = submission(arguments)
         if output:
             output.write_text(_json(built), encoding="utf-8")
     except OptionError as problem:
@@ -82,7 +87,9 @@ def with_example(arguments: Sequence[str]) -> list[str]:
     """Arguments with those of the example before them: of two values of one option, the last counts."""
     with_image = any(argument.startswith("--sdk_container_image") for argument in arguments)
     setup = [] if with_image else [f"--setup_file={SETUP_FILE}"]
-    return [*EXAMPLE_OPTIONS, *setup, *arguments]
+    rebuilds = any(argument.startswith("--rebuild_from") for argument in arguments)  # and so archives nothing
+    example = [option for option in EXAMPLE_OPTIONS if not (rebuilds and option.startswith("--archive="))]
+    return [*example, *setup, *arguments]
 
 
 def _json(built: Submission) -> str:

@@ -132,6 +132,29 @@ def test_the_example_is_a_job_of_this_project() -> None:
     assert not any(argument.startswith("--setup_file=") for argument in graph.with_example(GIVEN))
 
 
+class TestExample:
+    """What it shows without any argument is all that a job may have."""
+
+    @pytest.fixture(scope="class")
+    def shown(self) -> str:
+        return str(CliRunner().invoke(graph.app, []).stdout)
+
+    def test_has_an_archive_and_triggers(self, shown: str) -> None:
+        assert [line for line in shown.splitlines() if line.endswith("Archive")]
+        assert [line for line in shown.splitlines() if line.endswith("Carts")]
+        assert "topic  projects/example-shop/topics/triggers" in shown
+
+    def test_does_without_them_where_they_are_given_as_empty(self) -> None:
+        shown = str(run("--archive=", "--triggers_topic=").stdout)
+        assert "Decode" in shown
+        assert not [line for line in shown.splitlines() if line.endswith(("Archive", "Carts"))]
+
+    def test_of_a_rebuild_archives_nothing(self) -> None:
+        result = run("--rebuild_from=gs://shop-1-archive/events")
+        assert result.exit_code == 0, result.output
+        assert "ReadArchive" in result.stdout
+
+
 class TestMermaid:
     def test_the_outermost_steps_are_a_flow_chart(self) -> None:
         result = run("--mermaid")

@@ -99,6 +99,21 @@ def test_a_span_to_rebuild_needs_an_archive_to_rebuild_from(name: str) -> None:
         config_of(**{name: "2026-11-24T03:00:00Z"})
 
 
+MAY_BE_LEFT_OUT = ["archive", "triggers_topic", "rebuild_from", "rebuild_since", "rebuild_until"]
+
+
+@pytest.mark.parametrize("name", MAY_BE_LEFT_OUT)
+def test_an_option_that_a_script_left_empty_is_not_taken_for_one_left_out(name: str) -> None:
+    with pytest.raises(OptionError, match=f"^--{name} is given without a value: leave it out"):
+        config_of(**{name: ""})
+
+
+@pytest.mark.parametrize("name", MAY_BE_LEFT_OUT)
+def test_a_parameter_that_a_templates_form_left_empty_is_one_left_out(name: str) -> None:
+    from_template = {"template_location": "gs://shop-1-dataflow/templates/job.json"}
+    assert config_of(**from_template, **{name: ""}) == config_of()
+
+
 def test_windows_are_whole_milliseconds() -> None:
     assert config_of(trending_window_s="1.001").trending_window_us == 1_001_000
     with pytest.raises(OptionError, match="--trending_window_s must be whole milliseconds"):
@@ -177,6 +192,12 @@ class TestBeforeAnythingStarts:
     def test_workers_on_dataflow_share_no_file(self, runner: str) -> None:
         with pytest.raises(OptionError, match="--store: workers on Dataflow share no file"):
             main.assemble([f"--runner={runner}", *arguments(store="sqlite:///x")])
+
+    @pytest.mark.parametrize("name", ["archive", "rebuild_from"])
+    @pytest.mark.parametrize("folder", ["archive", "/var/archive"])
+    def test_workers_on_dataflow_share_no_folder(self, name: str, folder: str) -> None:
+        with pytest.raises(OptionError, match=f"--{name}: workers on Dataflow share no folder"):
+            main.assemble(["--runner=DataflowRunner", *arguments(**{name: folder})])
 
     @pytest.mark.parametrize("reference", [None, "env:KEYS", "file:/keys"])
     def test_workers_on_dataflow_see_nothing_of_this_machine(
