@@ -12,6 +12,7 @@ from typing import ClassVar, Self
 import msgspec
 
 from evermail import clock
+from evermail.shelf.policy import Policy
 
 SHARED_RETENTION_US = 180 * clock.DAY
 """Rows of neighbours and trending lists that nobody has changed for this long expire: anybody who sends an
@@ -129,6 +130,13 @@ class Product(Document):
     brand: str | None = None
     category: str | None = None
     available: bool = True
+    labels: tuple[str, ...] = ()
+    """The shop's own words for it: of Google's custom_label_0 to custom_label_4 those that it has."""
+
+    @property
+    def price_now(self) -> float:
+        """What it costs: the sale price where that is an offer."""
+        return self.price if self.sale_price is None else min(self.price, self.sale_price)
 
 
 class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -147,6 +155,23 @@ class Impression(Document):
     source: str
     slots: list[Shown] = []
     opens: int = 1
+
+
+class Exposure(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
+    """What one campaign has shown to a shopper. `shown_at` is when it first did."""
+
+    campaign: str
+    shown_at: int
+    item_ids: tuple[str, ...]
+
+
+class Exposures(Document):
+    """What a shopper, whose key is `id`, was shown by the last campaigns, newest first: one small document to
+    read at an open, made by whoever answers (`evermail.shelf.exposures`)."""
+
+    COLLECTION: ClassVar[str] = "exposures"
+
+    campaigns: tuple[Exposure, ...] = ()
 
 
 class Suppression(Document):
@@ -173,12 +198,33 @@ class Campaign(Document):
     template: str
 
 
-PERSONAL = (Profile, Impression, Suppression)
+class Rules(Document):
+    """What the shop says about its slots; `id` is `current`. `file` names the file that it was read from."""
+
+    COLLECTION: ClassVar[str] = "rules"
+    CURRENT: ClassVar[str] = "current"
+
+    policy: Policy
+    file: str = ""
+
+
+PERSONAL = (Profile, Impression, Exposures, Suppression)
 """Collections that hold personal data, for retention and erasure."""
 
 TYPES: dict[str, type[Document]] = {
     kind.COLLECTION: kind
-    for kind in (Profile, Neighbors, Trending, Product, Impression, Suppression, Erasure, Campaign)
+    for kind in (
+        Profile,
+        Neighbors,
+        Trending,
+        Product,
+        Impression,
+        Exposures,
+        Suppression,
+        Erasure,
+        Campaign,
+        Rules,
+    )
 }
 """The struct of each collection."""
 

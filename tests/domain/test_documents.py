@@ -7,22 +7,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evermail import documents
+from evermail import clock, documents
 from evermail.documents import (
     Campaign,
     Document,
     Erasure,
+    Exposure,
+    Exposures,
     Impression,
     Key,
     Neighbor,
     Neighbors,
     Product,
     Profile,
+    Rules,
     Seen,
     Shown,
     Suppression,
     Trending,
 )
+from evermail.shelf.policy import Policy, Rule, Where
 
 SHARED = {"id": "x", "version": 3, "updated_at": 5}
 EXAMPLES: list[Document] = [
@@ -31,6 +35,12 @@ EXAMPLES: list[Document] = [
     Trending(**SHARED, as_of=4, items=[Neighbor("b", 2.0)]),
     Product(**SHARED, title="Töpfe", url="u", image_url="i", price=19.9, currency="EUR", sale_price=9.9),
     Impression(**SHARED, shopper="s", source="personal", slots=[Shown("a", "why")], opens=2),
+    Exposures(**SHARED, campaigns=(Exposure("spring", 4, ("a", "b")),)),
+    Rules(
+        **SHARED,
+        policy=Policy(rules=(Rule(name="n", where=Where(label=("l",)), pin=2, start=clock.to_datetime(3)),)),
+        file="rules.yaml",
+    ),
     Suppression(**SHARED, reason="unsubscribed"),
     Erasure(**SHARED, erased_at=4),
     Campaign(**SHARED, name="n", template="t"),

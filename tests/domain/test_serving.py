@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evermail import clock, serving
+from evermail import clock
 from evermail.documents import Document, Key, Neighbor, Neighbors, Product, Profile, Seen, Trending
 from evermail.serving import Answer, NothingToShow, Recommender, Source
+from evermail.shelf import filling, opened
+from evermail.shelf.presentation import RecommendedItem
 from evermail.stores import StoreError, StoreUnavailable
 
 NOW = 1_795_489_200 * clock.SECOND
@@ -68,11 +70,12 @@ class FakeStore:
 
     def get_many(self, keys: Sequence[Key], *, timeout_s: float | None = None) -> dict[Key, Document]:
         assert timeout_s is not None, "a read without a timeout may hang"
-        [collection] = {key.collection for key in keys}
+        collections = [key.collection for key in keys]
+        collection = collections[0]
         self.reads.append((collection, len(keys), timeout_s))
         if self.down is not None:
             raise self.down
-        takes_s = float("inf") if collection in self.hangs else self.takes_s
+        takes_s = float("inf") if set(collections) & set(self.hangs) else self.takes_s
         self.seconds += min(takes_s, timeout_s)
         if takes_s > timeout_s:
             raise StoreUnavailable("timed out")
@@ -255,8 +258,8 @@ def test_a_shop_in_which_nothing_can_be_bought_costs_a_bounded_number_of_reads()
     with pytest.raises(NothingToShow):
         shop.answer(slots=3)
     looked_up = [count for collection, count, _ in shop.store.reads if collection == "products"]
-    assert len(looked_up) <= serving.MAX_LOOK_UPS + 1
-    assert max(looked_up) <= 3 * 3 * serving.CANDIDATES_PER_SLOT
+    assert len(looked_up) <= filling.MAX_LOOK_UPS + 1
+    assert max(looked_up) <= 3 * 3 * filling.CANDIDATES_PER_SLOT
 
 
 # Words and money
@@ -283,7 +286,7 @@ def test_money_is_text_and_only_a_lower_price_is_an_offer(
 
 def test_an_item_has_all_that_a_template_needs() -> None:
     [item] = Shop(trending("global", "S"), product("S", title="Töpfe & Pfannen")).answer().items
-    assert item == serving.RecommendedItem(
+    assert item == RecommendedItem(
         item_id="S",
         title="Töpfe & Pfannen",
         price="€19.90",
@@ -319,7 +322,7 @@ def test_an_open_takes_few_reads_and_the_next_ones_fewer() -> None:
     assert len(shop.store.reads) <= 6
     shop.store.reads.clear()
     shop.answer()
-    assert shop.store.reads == [("profiles", 1, pytest.approx(0.14))]
+    assert shop.store.reads == [("profiles", 2, pytest.approx(0.14))], "with the exposures"
 
 
 def test_a_profile_is_read_anew_at_every_open() -> None:
@@ -333,7 +336,7 @@ def test_a_product_that_sells_out_disappears_within_half_a_minute() -> None:
     shop = busy_shop()
     assert shop.shows(1) == "X"
     shop.store.documents[Key("products", "X")] = product("X", available=False)
-    shop.now_us += serving.CACHE_US["products"]
+    shop.now_us += opened.CACHE_US["products"]
     assert "X" not in shop.shows(3)
 
 

@@ -14,7 +14,8 @@ from werkzeug.test import EnvironBuilder
 
 from evermail import clock
 from evermail.documents import Document, Key
-from evermail.serving import Answer, NothingToShow, RecommendedItem, Source
+from evermail.serving import Answer, NothingToShow, Source
+from evermail.shelf.presentation import RecommendedItem
 from evermail.stores import StoreUnavailable, WriteResult
 from evermail.tokens import Recipient, TokenSigner
 from functions.amp_cors import TrustedSenders

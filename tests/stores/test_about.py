@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 from google.cloud import firestore as google_firestore
 
-from evermail.documents import PERSONAL, Document, Impression, Key, Profile, Shown, Suppression
+from evermail.documents import (
+    PERSONAL,
+    Document,
+    Exposure,
+    Exposures,
+    Impression,
+    Key,
+    Profile,
+    Shown,
+    Suppression,
+)
 from evermail.stores import Store, StoreError, StoreUnavailable
 from evermail.stores.firestore import FirestoreStore
 from evermail.stores.sqlite import SqliteStore
@@ -34,6 +44,10 @@ def suppression(shopper: str, *, expire_at: int | None = None) -> Suppression:
     return Suppression(id=shopper, version=1, updated_at=NOW, reason="asked", expire_at=expire_at)
 
 
+def exposures(shopper: str) -> Exposures:
+    return Exposures(id=shopper, version=1, updated_at=NOW, campaigns=(Exposure("spring", NOW, ("A",)),))
+
+
 def profile(shopper: str, version: int = 1) -> Profile:
     return Profile(id=shopper, version=version, updated_at=NOW, as_of=NOW, events=1)
 
@@ -46,7 +60,13 @@ def about(store: Store, shopper: str) -> set[Key]:
 
 def test_impressions_and_the_suppression_of_one_shopper_are_found(store: Store) -> None:
     own: list[Document] = [impression("spring", "ann"), impression("autumn/1", "ann"), suppression("ann")]
-    others: list[Document] = [impression("ann", "ben"), suppression("ben"), impression("spring", "ann:2")]
+    own.append(exposures("ann"))
+    others: list[Document] = [
+        impression("ann", "ben"),
+        suppression("ben"),
+        exposures("ben"),
+        impression("spring", "ann:2"),
+    ]
     store.put_many([*own, *others, profile("ann")])
     assert about(store, "ann") == {document.key for document in own}
 
@@ -97,7 +117,7 @@ def test_a_closed_store_says_so(store: Store) -> None:
 
 def test_every_personal_collection_is_either_the_profile_or_found(store: Store) -> None:
     """A new kind of personal document must not be forgotten when somebody is erased."""
-    store.put_many([impression("spring", "ann"), suppression("ann"), profile("ann")])
+    store.put_many([impression("spring", "ann"), exposures("ann"), suppression("ann"), profile("ann")])
     found = {key.collection for key in store.about("ann")}
     assert found == {kind.COLLECTION for kind in PERSONAL} - {Profile.COLLECTION}
 

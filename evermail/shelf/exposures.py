@@ -1,0 +1,76 @@
+"""What earlier campaigns have shown to a shopper, so that the same items do not stand in every email.
+
+An item counts as ignored by each campaign that showed it later than the shopper last touched it. It is one
+small document a shopper, read beside the profile. Two opens at the same moment may each write what the other
+does not know: that loses one campaign's word on some items, which is less than a transaction would cost.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from evermail import clock
+from evermail.documents import Exposure, Exposures, Profile
+from evermail.shelf.policy import Fatigue
+
+MAX_CAMPAIGNS = 20
+MAX_ITEMS = 20
+"""Of one campaign, however often its email is opened and shows something new."""
+
+RETENTION_US = 60 * clock.DAY
+"""As many days as `Fatigue.days` may have."""
+
+
+def merged(documents: Iterable[Exposures]) -> tuple[Exposure, ...]:
+    """What is known under several names of one shopper, the newest campaign first."""
+    by_campaign: dict[str, Exposure] = {}
+    for exposure in sorted(one for document in documents for one in document.campaigns):
+        known = by_campaign.get(exposure.campaign)
+        if known is not None:
+            items = tuple(dict.fromkeys(known.item_ids + exposure.item_ids))[:MAX_ITEMS]
+            exposure = Exposure(exposure.campaign, known.shown_at, items)
+        by_campaign[exposure.campaign] = exposure
+    return _newest_first(by_campaign.values())
+
+
+def ignored(
+    exposures: Iterable[Exposure], profile: Profile, fatigue: Fatigue, campaign: str, now_us: int
+) -> dict[str, int]:
+    """In how many other campaigns of the last days each item was shown without being touched since."""
+    touched: dict[str, int] = {}
+    for seen in profile.history:
+        touched[seen.item_id] = max(seen.event_time, touched.get(seen.item_id, 0))
+    since = now_us - fatigue.days * clock.DAY
+    return Counter(
+        item_id
+        for exposure in exposures
+        if exposure.campaign != campaign and exposure.shown_at >= since
+        for item_id in exposure.item_ids
+        if touched.get(item_id, -1) < exposure.shown_at
+    )
+
+
+def remembering(
+    known: Sequence[Exposure], shopper: str, campaign: str, item_ids: Iterable[str], version: int, now_us: int
+) -> Exposures | None:
+    """The document that knows of this open too. None if it adds nothing: a repeated open costs no write.
+
+    `version` is that of the document so far, 0 if there is none.
+    """
+    before = next((one for one in known if one.campaign == campaign), Exposure(campaign, now_us, ()))
+    items = tuple(dict.fromkeys((*before.item_ids, *item_ids)))[:MAX_ITEMS]
+    if items == before.item_ids:
+        return None
+    others = (one for one in known if one.campaign != campaign and one.shown_at > now_us - RETENTION_US)
+    return Exposures(
+        id=shopper,
+        version=max(version + 1, now_us),
+        updated_at=now_us,
+        expire_at=now_us + RETENTION_US,
+        campaigns=_newest_first([*others, Exposure(campaign, before.shown_at, items)]),
+    )
+
+
+def _newest_first(exposures: Iterable[Exposure]) -> tuple[Exposure, ...]:
+    return tuple(sorted(exposures, key=lambda one: (-one.shown_at, one.campaign))[:MAX_CAMPAIGNS])

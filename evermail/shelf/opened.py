@@ -1,0 +1,171 @@
+"""What is read for one opened email, under its deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from evermail import clock, ranking
+from evermail.documents import (
+    Document,
+    Exposure,
+    Exposures,
+    Key,
+    Neighbors,
+    Product,
+    Profile,
+    Rules,
+    Trending,
+)
+from evermail.ranking import Ranked
+from evermail.shelf import exposures
+from evermail.shelf.policy import Policy
+from evermail.shelf.popular import popular
+from evermail.shelf.screening import Screen
+from evermail.stores import StoreError
+from evermail.stores.cached import CachedReader
+from evermail.trending import CATALOG, GLOBAL, category_scope
+
+MAX_MOVES = 3
+"""How often it is followed where a profile has moved: from a browser's former name to its new one, from there
+to its user under a former name, and on to that one's new name."""
+
+CACHE_US = {
+    Trending.COLLECTION: 5 * clock.SECOND,
+    Rules.COLLECTION: 5 * clock.SECOND,
+    Product.COLLECTION: 30 * clock.SECOND,
+    Neighbors.COLLECTION: 2 * clock.SECOND,
+}
+"""How long shared documents are remembered: so old may stock, prices and the shop's rules be at most, unless
+the store does not answer. What is of one shopper never is: it is why the email is live."""
+
+D = TypeVar("D", bound=Document)
+
+
+class Reading:
+    """The reads of one answer, under one deadline. What does not arrive in time counts as absent.
+
+    `problem` is what the last of them failed with.
+    """
+
+    def __init__(self, reader: CachedReader, monotonic: Callable[[], float], deadline: float) -> None:
+        self._reader = reader
+        self._monotonic = monotonic
+        self._deadline = deadline
+        self.problem: Exception | None = None
+
+    def one(self, kind: type[D], document_id: str) -> D | None:
+        return self.many(kind, [document_id]).get(document_id)
+
+    def many(self, kind: type[D], ids: Sequence[str]) -> dict[str, D]:
+        found = self.keys([Key(kind.COLLECTION, one) for one in ids])
+        return {key.id: document for key, document in found.items() if isinstance(document, kind)}
+
+    def keys(self, keys: Sequence[Key]) -> dict[Key, Document]:
+        """Documents of any kinds, in one read."""
+        left_s = max(0.0, self._deadline - self._monotonic())
+        try:
+            return self._reader.get_many(keys, timeout_s=left_s)
+        except StoreError as problem:
+            self.problem = problem
+            return {}
+
+
+class Opened(msgspec.Struct):
+    """Everything about one open but the products. `general` follows where the `personal` items end."""
+
+    shopper: str
+    """Under the name that is used now."""
+    campaign: str
+    now_us: int
+    profile: Profile | None
+    exposures: tuple[Exposure, ...]
+    exposures_version: int
+    rows: dict[str, Neighbors]
+    personal: list[Ranked]
+    general: list[Ranked]
+    rules: Rules | None
+    screen: Screen
+
+    @property
+    def policy(self) -> Policy:
+        return self.rules.policy if self.rules is not None else _NO_RULES
+
+    def to_remember(self, item_ids: Sequence[str]) -> Exposures | None:
+        """What the store should know once these items were shown; None if it knows already. Of a shopper of
+        whom there is no history, be it for want of consent, nothing is kept here either."""
+        if self.profile is None or not self.profile.history or not self.campaign:
+            return None
+        return exposures.remembering(
+            self.exposures, self.shopper, self.campaign, item_ids, self.exposures_version, self.now_us
+        )
+
+
+_NO_RULES = Policy()
+
+
+def read_open(about_shopper: Reading, read: Reading, shopper: str, campaign: str, now_us: int) -> Opened:
+    """Reads and scores for one open. `about_shopper` has the shorter deadline: what hangs there must leave
+    time for `read`, which reads what goes to everybody."""
+    profile, shown = None, []
+    for _ in range(1 + MAX_MOVES):
+        keys = Key(Profile.COLLECTION, shopper), Key(Exposures.COLLECTION, shopper)
+        answered = about_shopper.keys(keys)
+        read_profile, read_exposures = (answered.get(key) for key in keys)
+        profile = read_profile if isinstance(read_profile, Profile) else None
+        if isinstance(read_exposures, Exposures):
+            shown.append(read_exposures)
+        if profile is None or not profile.moved_to:
+            break
+        shopper = profile.moved_to
+    rows: dict[str, Neighbors] = {}
+    personal: list[Ranked] = []
+    lists: list[Trending] = []
+    just_left = None
+    if profile is not None:
+        recent = ranking.context(profile)
+        rows = about_shopper.many(Neighbors, recent)
+        # What was bought may be shown again after a while, which the screen decides.
+        personal = ranking.personal(msgspec.structs.replace(profile, purchased={}), rows, now_us=now_us)
+        if recent:
+            just_left = recent[0]
+            lists = _category_lists(about_shopper, just_left)
+    shared = [*(Key(Trending.COLLECTION, scope) for scope in (GLOBAL, CATALOG)), _CURRENT_RULES]
+    everywhere = read.keys(shared)
+    lists += [found for key in shared if isinstance(found := everywhere.get(key), Trending)]
+    current = everywhere.get(_CURRENT_RULES)
+    rules = current if isinstance(current, Rules) else None
+    policy = rules.policy if rules is not None else _NO_RULES
+    merged = exposures.merged(shown)
+    ignored = {}
+    if profile is not None:
+        ignored = exposures.ignored(merged, profile, policy.fatigue, campaign, now_us)
+    screen = Screen(
+        policy, profile=profile, just_left=just_left, ignored=ignored, campaign=campaign, now_us=now_us
+    )
+    return Opened(
+        shopper=shopper,
+        campaign=campaign,
+        now_us=now_us,
+        profile=profile,
+        exposures=merged,
+        exposures_version=max((one.version for one in shown if one.id == shopper), default=0),
+        rows=rows,
+        personal=personal,
+        general=popular(lists),
+        rules=rules,
+        screen=screen,
+    )
+
+
+_CURRENT_RULES = Key(Rules.COLLECTION, Rules.CURRENT)
+
+
+def _category_lists(read: Reading, item_id: str) -> list[Trending]:
+    product = read.one(Product, item_id)
+    if product is None or not product.category:
+        return []
+    found = read.one(Trending, category_scope(product.category))
+    return [found] if found is not None else []

@@ -1,0 +1,127 @@
+"""What earlier campaigns have shown: counted once each, forgotten in time, and small."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from shelf_support import NOW, profile
+
+from evermail import clock
+from evermail.documents import Exposure, Exposures, Profile, Seen
+from evermail.shelf.exposures import (
+    MAX_CAMPAIGNS,
+    MAX_ITEMS,
+    RETENTION_US,
+    ignored,
+    merged,
+    remembering,
+)
+from evermail.shelf.policy import Fatigue
+
+
+def shown(campaign: str, items: str, days_ago: float = 1) -> Exposure:
+    return Exposure(campaign, NOW - round(days_ago * clock.DAY), tuple(items))
+
+
+def document(*campaigns: Exposure) -> Exposures:
+    return Exposures(id="ann", version=1, updated_at=NOW, campaigns=campaigns)
+
+
+def touching(item_id: str, days_ago: float) -> Profile:
+    who = profile("")
+    who.history = [Seen(item_id, NOW - round(days_ago * clock.DAY), "view_item")]
+    return who
+
+
+def counts(*campaigns: Exposure, who: Profile | None = None, now: str = "now") -> dict[str, int]:
+    return dict(ignored(campaigns, who or profile(""), Fatigue(days=30), now, NOW))
+
+
+def test_each_campaign_that_showed_an_item_counts_once() -> None:
+    assert counts(shown("spring", "AB"), shown("may", "BC", 9)) == {"A": 1, "B": 2, "C": 1}
+
+
+def test_the_campaign_being_opened_does_not_count() -> None:
+    assert counts(shown("spring", "AB"), shown("may", "BC"), now="may") == {"A": 1, "B": 1}
+
+
+def test_what_was_shown_too_long_ago_does_not_count() -> None:
+    assert counts(shown("spring", "A", 31), shown("may", "A", 30)) == {"A": 1}
+
+
+def test_a_touch_wipes_out_what_was_shown_before() -> None:
+    campaigns = shown("spring", "AB", 10), shown("may", "AB", 5)
+    assert counts(*campaigns, who=touching("A", 7)) == {"A": 1, "B": 2}
+    assert counts(*campaigns, who=touching("A", 1)) == {"B": 2}
+    assert counts(*campaigns, who=touching("A", 11)) == {"A": 2, "B": 2}
+
+
+# Remembering
+
+
+def remember(known: tuple[Exposure, ...], items: str, campaign: str = "may") -> Exposures | None:
+    return remembering(known, "ann", campaign, items, 7, NOW)
+
+
+def test_an_open_is_remembered() -> None:
+    assert remember((shown("spring", "AB"),), "CA") == Exposures(
+        id="ann",
+        version=NOW,
+        updated_at=NOW,
+        expire_at=NOW + RETENTION_US,
+        campaigns=(Exposure("may", NOW, ("C", "A")), shown("spring", "AB")),
+    )
+
+
+def test_an_open_that_shows_nothing_new_is_not_worth_a_write() -> None:
+    assert remember((shown("may", "ABC"),), "CA") is None
+    assert remember((), "") is None
+
+
+def test_a_later_open_adds_to_its_campaign_which_keeps_its_time() -> None:
+    found = remember((shown("may", "AB", 3),), "BC")
+    assert found is not None
+    assert found.campaigns == (shown("may", "ABC", 3),)
+
+
+def test_versions_grow_when_clocks_go_back() -> None:
+    found = remembering((), "ann", "may", "A", NOW + 5, NOW)
+    assert found is not None
+    assert found.version == NOW + 6
+
+
+def test_it_stays_small_however_much_is_opened() -> None:
+    many = "".join(chr(0x4E00 + n) for n in range(3 * MAX_ITEMS))
+    known: tuple[Exposure, ...] = ()
+    for number in range(2 * MAX_CAMPAIGNS):
+        for items in (many, many[::-1]):
+            found = remembering(known, "ann", f"c{number}", items, 0, NOW + number)
+            known = found.campaigns if found is not None else known
+    assert [one.campaign for one in known] == [
+        f"c{n}" for n in range(2 * MAX_CAMPAIGNS - 1, MAX_CAMPAIGNS - 1, -1)
+    ]
+    assert {len(one.item_ids) for one in known} == {MAX_ITEMS}
+
+
+def test_what_is_older_than_is_kept_goes_at_the_next_write() -> None:
+    found = remember((shown("old", "A", 61),), "B")
+    assert found is not None
+    assert [one.campaign for one in found.campaigns] == ["may"]
+
+
+exposure_lists = st.lists(
+    st.builds(shown, st.sampled_from("xyz"), st.text("ABCDE", max_size=4).map(dict.fromkeys), st.integers(0, 9)), max_size=4
+)
+
+
+@given(exposure_lists, exposure_lists)
+def test_what_two_names_know_of_a_shopper_is_one_whichever_is_read_first(
+    one: list[Exposure], other: list[Exposure]
+) -> None:
+    both = merged([document(*one), document(*other)])
+    assert both == merged([document(*other), document(*one)])
+    assert both == merged([document(*both), document(*both)])
+    assert {item for each in both for item in each.item_ids} == {
+        item for each in (*one, *other) for item in each.item_ids
+    }
+    assert len({each.campaign for each in both}) == len(both)
