@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+LABELS = tuple(f"custom_label_{n}" for n in range(5))
+"""What a shop calls its products for its own use (https://support.google.com/merchants/answer/6324473)."""
+
 ATTRIBUTES = frozenset(
     {
         "id",
@@ -17,6 +20,7 @@ ATTRIBUTES = frozenset(
         "brand",
         "product_type",
         "google_product_category",
+        *LABELS,
     }
 )
 """What is read of an item, by Google's names. Descriptions are most of a feed, and nothing shows them."""

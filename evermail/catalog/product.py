@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from evermail.catalog.findings import Code, Refused, Remark, Remarked
-from evermail.catalog.item import Item
+from evermail.catalog.item import LABELS, Item
 from evermail.catalog.price import is_on_sale, parse_price
 from evermail.documents import Product
 from evermail.events import MAX_ITEM_ID_CHARS, Refusal, check_item_category, check_item_id
@@ -25,6 +25,9 @@ MAX_TITLE_CHARS = 150
 
 MAX_BRAND_CHARS = 70
 """https://support.google.com/merchants/answer/6324351"""
+
+MAX_LABEL_CHARS = 100
+"""https://support.google.com/merchants/answer/6324473"""
 
 MAX_URL_CHARS = 2_000
 """https://support.google.com/merchants/answer/6324416"""
@@ -125,9 +128,10 @@ class _Checker:
             price=price,
             currency=currency,
             sale_price=self._sale_price(price, currency, now_us),
-            brand=self._brand(),
+            brand=self._text("brand", MAX_BRAND_CHARS) or None,
             category=self._category(category),
             available=self._available(),
+            labels=tuple(dict.fromkeys(filter(None, (self._text(one, MAX_LABEL_CHARS) for one in LABELS)))),
         )
 
     def _remark(self, remark: Remark, attribute: str, message: str) -> None:
@@ -149,12 +153,13 @@ class _Checker:
             raise _Refusal(Code.INVALID_TEXT, "title", f"title {problem}")
         return self._at_most(MAX_TITLE_CHARS, "title", title)
 
-    def _brand(self) -> str | None:
-        brand = _BLANKS.sub(" ", self._attributes.get("brand", ""))
-        if problem := _why_no_text(brand):
-            self._remark(Remark.LEFT_OUT, "brand", f"brand {problem}")
-            return None
-        return self._at_most(MAX_BRAND_CHARS, "brand", brand) or None
+    def _text(self, attribute: str, limit: int) -> str:
+        """A text that a product can do without: empty if there is none that can be used."""
+        text = _BLANKS.sub(" ", self._attributes.get(attribute, ""))
+        if problem := _why_no_text(text):
+            self._remark(Remark.LEFT_OUT, attribute, f"{attribute} {problem}")
+            return ""
+        return self._at_most(limit, attribute, text)
 
     def _at_most(self, limit: int, attribute: str, text: str) -> str:
         if len(text) <= limit:

@@ -265,3 +265,19 @@ def test_a_brand_is_shortened_or_left_out_and_told() -> None:
     assert product.brand is None
     assert (code, attribute) == (Remark.LEFT_OUT, "brand")
     assert checked(brand="").brand is None
+
+
+# Labels
+
+
+def test_the_labels_of_a_product_are_those_that_it_has_each_once() -> None:
+    labels = {"custom_label_0": "slow  seller", "custom_label_2": "gift", "custom_label_4": "gift"}
+    assert checked(**labels, custom_label_3="").labels == ("slow seller", "gift")
+    assert checked().labels == ()
+
+
+def test_a_label_is_shortened_or_left_out_and_told() -> None:
+    assert remarked(custom_label_1="x" * 101)[0].labels == ("x" * 99 + "…",)
+    product, code, attribute = remarked(custom_label_0="gi\x00ft", custom_label_1="slow")
+    assert product.labels == ("slow",)
+    assert (code, attribute) == (Remark.LEFT_OUT, "custom_label_0")

@@ -51,6 +51,7 @@ def products(draw: st.DrawFn) -> Product:
         brand=draw(st.none() | WORDS),
         category=draw(st.none() | st.lists(LEVEL, min_size=1, max_size=3).map(" > ".join)),
         available=draw(st.booleans()),
+        labels=tuple(draw(st.lists(WORDS, max_size=5, unique=True))),
     )
 
 
@@ -66,6 +67,7 @@ def attributes(product: Product) -> dict[str, str]:
         "brand": product.brand or "",
         "product_type": product.category or "",
         "availability": "in_stock" if product.available else "out_of_stock",
+        **{f"custom_label_{place}": label for place, label in enumerate(product.labels)},
     }
     return {name: value for name, value in found.items() if value}
 

@@ -110,7 +110,10 @@ def test_what_is_older_than_is_kept_goes_at_the_next_write() -> None:
 
 
 exposure_lists = st.lists(
-    st.builds(shown, st.sampled_from("xyz"), st.text("ABCDE", max_size=4).map(dict.fromkeys), st.integers(0, 9)), max_size=4
+    st.builds(
+        shown, st.sampled_from("xyz"), st.text("ABCDE", max_size=4).map(dict.fromkeys), st.integers(0, 9)
+    ),
+    max_size=4,
 )
 
 
