@@ -24,6 +24,9 @@ from evermail.stores.cached import CachedReader
 
 __all__ = ["Answer", "NothingToShow", "RecommendedItem", "Recommender", "Source", "source"]
 
+DEADLINE_S = 0.2
+"""How long the store is waited for in one answer."""
+
 PERSONAL_SHARE = 0.7
 """What is read about the shopper may take this much of the deadline: if it hangs, there must be time to read
 what goes to everybody."""
@@ -70,7 +73,7 @@ class Recommender:
         *,
         clock: clock.Clock = clock.now_us,
         monotonic: Callable[[], float] = time.monotonic,
-        deadline_s: float = 0.2,
+        deadline_s: float = DEADLINE_S,
         locale: str = "en",
     ) -> None:
         self._reader = CachedReader(store, CACHE_US, clock=clock, monotonic=monotonic)

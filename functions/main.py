@@ -15,6 +15,7 @@ from evermail.stores import open_store
 from functions import settings
 from functions.collect import create_collect
 from functions.entry import Handler, endpoint, harden
+from functions.exposures import ExposureWriter
 from functions.once import Once
 from functions.publisher import PubSubPublisher
 from functions.recommendations import create_recommendations
@@ -22,8 +23,9 @@ from functions.recommendations import create_recommendations
 
 def _make_recommendations() -> Handler:
     config = settings.load_recommendations(os.environ)
-    recommender = Once(lambda: Recommender(open_store(config.store_url), locale=config.locale))
-    return create_recommendations(config, recommender)
+    store = Once(lambda: open_store(config.store_url))
+    recommender = Once(lambda: Recommender(store(), locale=config.locale))
+    return create_recommendations(config, recommender, Once(lambda: ExposureWriter(store())))
 
 
 def _make_collect() -> Handler:

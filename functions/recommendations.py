@@ -12,17 +12,20 @@ Every answer to a trusted sender has the CORS headers, errors included. Never a 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import flask
 
 from evermail import clock
-from evermail.serving import Answer, NothingToShow
+from evermail.documents import Exposures
+from evermail.serving import DEADLINE_S, Answer, NothingToShow
 from evermail.stores import StoreError
 from evermail.tokens import InvalidToken, Recipient, TokenSigner
 from functions import amp_cors
 from functions.entry import Handler
+from functions.exposures import Remembered
 from functions.logs import RequestLog
 from functions.responses import Failure, check_method, json_response, no_content
 from functions.settings import MAX_SLOTS, RecommendationsSettings, parse_slots
@@ -36,26 +39,42 @@ _METHODS = ("GET", "HEAD", "OPTIONS")
 class Recommends(Protocol):
     """What is needed of `evermail.serving.Recommender`."""
 
-    def recommend(self, shopper: str, *, slots: int) -> Answer: ...
+    def recommend(self, shopper: str, *, slots: int, campaign: str) -> Answer: ...
+
+
+class Remembers(Protocol):
+    """What is needed of `functions.exposures.ExposureWriter`."""
+
+    def remember(self, exposures: Exposures, *, within_s: float) -> Remembered: ...
 
 
 def create_recommendations(
     settings: RecommendationsSettings,
     recommender: Callable[[], Recommends],
+    memory: Callable[[], Remembers],
     *,
     clock: clock.Clock = clock.now_us,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> Handler:
-    """The handler. `recommender` is called on each request, and first when one needs it."""
-    return _Recommendations(settings, recommender, TokenSigner(settings.token_keys, clock=clock))
+    """The handler. `recommender` and `memory` are called on each request that needs them, and first then."""
+    signer = TokenSigner(settings.token_keys, clock=clock)
+    return _Recommendations(settings, recommender, memory, signer, monotonic)
 
 
 class _Recommendations:
     def __init__(
-        self, settings: RecommendationsSettings, recommender: Callable[[], Recommends], signer: TokenSigner
+        self,
+        settings: RecommendationsSettings,
+        recommender: Callable[[], Recommends],
+        memory: Callable[[], Remembers],
+        signer: TokenSigner,
+        monotonic: Callable[[], float],
     ) -> None:
         self._settings = settings
         self._recommender = recommender
+        self._memory = memory
         self._signer = signer
+        self._monotonic = monotonic
 
     def admit(self, request: flask.Request) -> Mapping[str, str]:
         decision = amp_cors.decide(
@@ -78,10 +97,13 @@ class _Recommendations:
                     "Access-Control-Max-Age": "600",
                 }
             )
+        begun = self._monotonic()
         recipient = self._recipient(request)
         log.add(campaign=recipient.campaign)
         answer = self._recommend(recipient, self._slots(request), log)
         log.add(source=str(answer.source), items=len(answer.items))
+        if answer.to_remember is not None and request.method == "GET":
+            self._remember(answer.to_remember, begun + DEADLINE_S, log)
         return json_response(
             {
                 "items": answer.items,
@@ -114,7 +136,7 @@ class _Recommendations:
 
     def _recommend(self, recipient: Recipient, slots: int, log: RequestLog) -> Answer:
         try:
-            return self._recommender().recommend(recipient.shopper, slots=slots)
+            return self._recommender().recommend(recipient.shopper, slots=slots, campaign=recipient.campaign)
         except NothingToShow as nothing:
             if nothing.__cause__ is not None:
                 log.add_exception(nothing.__cause__)
@@ -123,3 +145,12 @@ class _Recommendations:
         except StoreError as error:
             log.add_exception(error)
             raise Failure(503, "store_unavailable", "the recommendations cannot be read now") from None
+
+    def _remember(self, shown: Exposures, deadline: float, log: RequestLog) -> None:
+        """Whatever happens here, the answer stands."""
+        try:
+            remembered = self._memory().remember(shown, within_s=deadline - self._monotonic())
+        except Exception as error:
+            log.add_exception(error)
+            remembered = Remembered.FAILED
+        log.add(remembered=str(remembered))

@@ -13,12 +13,13 @@ from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder
 
 from evermail import clock
-from evermail.documents import Document, Key
+from evermail.documents import Document, Exposure, Exposures, Key
 from evermail.serving import Answer, NothingToShow, Source
 from evermail.shelf.presentation import RecommendedItem
 from evermail.stores import StoreUnavailable, WriteResult
 from evermail.tokens import Recipient, TokenSigner
 from functions.amp_cors import TrustedSenders
+from functions.exposures import Remembered
 from functions.publisher import Message
 from functions.settings import CollectSettings, RecommendationsSettings
 
@@ -27,6 +28,12 @@ KEY = "a-key-of-some-length"
 SENDER = "offers@shop.example"
 SHOP = "https://shop.example"
 RECIPIENT = Recipient(shopper="k1.AAAAAAAAAAAAAAAAAAAAAA", campaign="black-friday")
+EXPOSURES = Exposures(
+    id=RECIPIENT.shopper,
+    version=NOW_US,
+    updated_at=NOW_US,
+    campaigns=(Exposure(RECIPIENT.campaign, NOW_US, ("SKU0",)),),
+)
 V2 = {"AMP-Email-Sender": SENDER}
 
 RECOMMENDATIONS = RecommendationsSettings(
@@ -94,13 +101,18 @@ def error_code(response: flask.Response) -> str:
 class FakeRecommender:
     """Fills every slot, and remembers whom it was asked about."""
 
-    def __init__(self, *, as_of: int = NOW_US, error: Exception | None = None) -> None:
+    def __init__(
+        self, *, as_of: int = NOW_US, error: Exception | None = None, to_remember: Exposures | None = None
+    ) -> None:
         self.asked: list[tuple[str, int]] = []
+        self.campaigns: list[str] = []
         self._as_of = as_of
         self._error = error
+        self._to_remember = to_remember
 
-    def recommend(self, shopper: str, *, slots: int) -> Answer:
+    def recommend(self, shopper: str, *, slots: int, campaign: str) -> Answer:
         self.asked.append((shopper, slots))
+        self.campaigns.append(campaign)
         if self._error:
             raise self._error
         items = [
@@ -114,7 +126,21 @@ class FakeRecommender:
             )
             for n in range(slots)
         ]
-        return Answer(items=items, source=Source.PERSONAL, as_of=self._as_of)
+        return Answer(items=items, source=Source.PERSONAL, as_of=self._as_of, to_remember=self._to_remember)
+
+
+class FakeMemory:
+    """Keeps what it is to remember, with the time that it is given for it, or fails."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.given: list[tuple[Exposures, float]] = []
+        self._error = error
+
+    def remember(self, exposures: Exposures, *, within_s: float) -> Remembered:
+        self.given.append((exposures, within_s))
+        if self._error:
+            raise self._error
+        return Remembered.WRITTEN
 
 
 NOTHING = NothingToShow()

@@ -19,7 +19,9 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 def logged(
     capsys: pytest.CaptureFixture[str], query: dict[str, str], headers: dict[str, str], method: str = "GET"
 ) -> dict[str, Any]:
-    handler = create_recommendations(fakes.RECOMMENDATIONS, FakeRecommender, clock=fakes.now)
+    handler = create_recommendations(
+        fakes.RECOMMENDATIONS, FakeRecommender, fakes.FakeMemory, clock=fakes.now
+    )
     endpoint("recommendations", lambda: handler)(get(query, headers, method))
     [line] = capsys.readouterr().out.splitlines()
     fields: dict[str, Any] = json.loads(line)

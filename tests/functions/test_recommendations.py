@@ -25,7 +25,7 @@ MONTH = 30 * clock.DAY
 
 def ask(request: flask.Request, recommender: FakeRecommender | None = None) -> flask.Response:
     used = recommender or FakeRecommender()
-    handler = create_recommendations(fakes.RECOMMENDATIONS, lambda: used, clock=fakes.now)
+    handler = create_recommendations(fakes.RECOMMENDATIONS, lambda: used, fakes.FakeMemory, clock=fakes.now)
     return endpoint("recommendations", lambda: handler)(request)
 
 
@@ -170,7 +170,9 @@ def test_a_failure_behind_us_is_coded_json_and_tells_nothing(
 
 def test_a_store_that_is_down_leaves_the_fallback_to_the_email(capsys: pytest.CaptureFixture[str]) -> None:
     recommender = Recommender(fakes.DownStore(), clock=fakes.now)
-    handler = create_recommendations(fakes.RECOMMENDATIONS, lambda: recommender, clock=fakes.now)
+    handler = create_recommendations(
+        fakes.RECOMMENDATIONS, lambda: recommender, fakes.FakeMemory, clock=fakes.now
+    )
     response = endpoint("recommendations", lambda: handler)(get({"t": token()}))
     assert response.status_code == 503
     assert error_code(response) == "store_unavailable"
@@ -188,7 +190,9 @@ def test_a_store_that_cannot_be_opened_is_tried_again_at_the_next_request() -> N
             raise outcome
         return outcome
 
-    handler = create_recommendations(fakes.RECOMMENDATIONS, open_recommender, clock=fakes.now)
+    handler = create_recommendations(
+        fakes.RECOMMENDATIONS, open_recommender, fakes.FakeMemory, clock=fakes.now
+    )
     respond = endpoint("recommendations", lambda: handler)
     assert [respond(get({"t": token()})).status_code for _ in range(2)] == [503, 200]
 

@@ -20,7 +20,7 @@ import pytest
 import functions
 from demo.processes import HOST, Child, free_port
 from evermail import clock
-from evermail.documents import Neighbor, Product, Profile, Seen, Trending
+from evermail.documents import Exposures, Key, Neighbor, Product, Profile, Seen, Trending
 from evermail.stores import open_store
 from evermail.tokens import TokenSigner
 from tests.functions import fakes
@@ -116,6 +116,12 @@ def test_serves_an_opened_email_from_a_process(environment: dict[str, str]) -> N
         items = json.loads(body)["items"]
         assert {item["item_id"] for item in items} <= {"SKU1", "SKU2"}
         assert items[0]["url"].startswith("https://shop.example/SKU")
+        with closing(open_store(environment["EVERMAIL_STORE"])) as store:
+            key = Key(Exposures.COLLECTION, RECIPIENT.shopper)
+            remembered = store.get_many([key])[key]
+        assert isinstance(remembered, Exposures)
+        shown = tuple(item["item_id"] for item in items)
+        assert [(one.campaign, one.item_ids) for one in remembered.campaigns] == [(RECIPIENT.campaign, shown)]
 
         assert ask(port, f"//?t={quote(live_token())}")[0] == 200, "a redirect, which Gmail fails on?"
 
