@@ -75,14 +75,15 @@ class ProductCache:
             answers.update(answered)
         return answers
 
-    def ask(self, item_id: str) -> ProductFacts | None:
-        """What the catalog says of this item now, even if it was unknown a moment ago. Raises
+    def ask(self, item_ids: Sequence[str]) -> dict[str, ProductFacts | None]:
+        """What the catalog says of these items now, even of those that were unknown a moment ago. Raises
         `StoreUnavailable`."""
-        held = self._held.get(item_id)
-        if held is not None and held[1] is None:
-            with self._lock:
-                self._held.pop(item_id, None)
-        return self.look_up([item_id])[item_id]
+        with self._lock:
+            for item_id in item_ids:
+                held = self._held.get(item_id)
+                if held is not None and held[1] is None:
+                    del self._held[item_id]
+        return self.look_up(item_ids)
 
     def _read(self, item_ids: Sequence[str]) -> dict[Key, Document]:
         """A stored product that cannot be read must not take the others with it: it counts as unknown."""

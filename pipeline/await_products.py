@@ -15,15 +15,18 @@ from apache_beam.coders import BytesCoder
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
-from apache_beam.transforms.window import GlobalWindow, TimestampedValue
+from apache_beam.transforms.window import GlobalWindow, GlobalWindows
 from apache_beam.utils.timestamp import Timestamp
+from apache_beam.utils.windowed_value import WindowedValue
 
 from evermail.enrichment import ProductFacts, Waiting
+from evermail.product_cache import MAX_IDS
 from evermail.stores import StoreUnavailable
 from evermail.trending import category_scope
 from pipeline import flush_timer, names
 from pipeline.config import JobConfig
 from pipeline.products import shared_products
+from pipeline.stores import answered
 
 Lines = tuple[str, tuple[int, int, int]]
 """Item id; end of the window in microseconds, amount in `decay.UNIT`s, number of lines."""
@@ -63,9 +66,13 @@ class AwaitFn(beam.DoFn):  # type: ignore[misc]
         self._found = Metrics.counter(names.NAMESPACE, names.LINES_FOUND)
         self._given_up = Metrics.counter(names.NAMESPACE, names.LINES_GIVEN_UP)
         self._sent = Metrics.counter(names.NAMESPACE, names.TRENDING_SENT)
+        self._retries = Metrics.counter(names.NAMESPACE, names.STORE_RETRIES)
 
     def setup(self) -> None:
         self._products = shared_products(self._config)
+
+    def start_bundle(self) -> None:
+        self._last: dict[str, Waiting] = {}
 
     def process(
         self,
@@ -91,14 +98,14 @@ class AwaitFn(beam.DoFn):  # type: ignore[misc]
         stored: Any = beam.DoFn.StateParam(WAITING),
         due: Any = beam.DoFn.StateParam(DUE),
         ask: Any = beam.DoFn.TimerParam(ASK),
-    ) -> Iterator[TimestampedValue]:
+    ) -> Iterator[WindowedValue]:
         if due.read() is None:
             return  # a second firing of the same timer
         due.clear()
         waiting = _read(stored)
         waiting.end_pause()
         try:
-            facts = self._products.ask(item_id)
+            facts = self._products.ask([item_id])[item_id]
         except StoreUnavailable as problem:
             # Nobody waits for this: the next time will do. Only a store that answers can end the wait.
             _LOG.warning("the catalog cannot be asked for a product: %s", problem)
@@ -121,20 +128,36 @@ class AwaitFn(beam.DoFn):  # type: ignore[misc]
         stored: Any = beam.DoFn.StateParam(WAITING),
         due: Any = beam.DoFn.StateParam(DUE),
         ask: Any = beam.DoFn.TimerParam(ASK),
-    ) -> Iterator[TimestampedValue]:
-        """The job is being drained, or its input has an end. Raises `StoreUnavailable`: the runner tries it
-        again, as what is not told now is told never."""
+    ) -> Iterator[WindowedValue]:
+        """The job is being drained, or its input has an end: all that still waits is asked for at once, in as
+        few calls as a bundle allows."""
         waiting = _read(stored)
-        facts = self._products.ask(item_id) if waiting.windows else None
-        if facts is not None:
-            yield from self._settle(item_id, waiting, facts)
-        else:
-            self._given_up.inc(waiting.lines)
         stored.clear()
         due.clear()
         ask.clear()
+        if waiting.windows:
+            self._last[item_id] = waiting
+        if len(self._last) >= MAX_IDS:
+            yield from self._ask_for_the_last()
 
-    def _settle(self, item_id: str, waiting: Waiting, facts: ProductFacts) -> Iterator[TimestampedValue]:
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        yield from self._ask_for_the_last()
+
+    def _ask_for_the_last(self) -> Iterator[WindowedValue]:
+        """Raises `StoreUnavailable` if the store does not answer for longer than the configuration allows:
+        the runner then tries the bundle again, as what is not told now never is."""
+        last, self._last = self._last, {}
+        if not last:
+            return
+        found = answered(self._config, lambda: self._products.ask(list(last)), self._retries)
+        for item_id, waiting in last.items():
+            facts = found[item_id]
+            if facts is not None:
+                yield from self._settle(item_id, waiting, facts)
+            else:
+                self._given_up.inc(waiting.lines)
+
+    def _settle(self, item_id: str, waiting: Waiting, facts: ProductFacts) -> Iterator[WindowedValue]:
         """At the time of the windows: that of the timer may be the end of all time."""
         self._found.inc(waiting.lines)
         if facts.category is None:
@@ -142,7 +165,7 @@ class AwaitFn(beam.DoFn):  # type: ignore[misc]
         for window_end_us, amount in waiting.amounts():
             self._sent.inc(amount)
             counts: CategoryCounts = category_scope(facts.category), (window_end_us, {item_id: amount})
-            yield TimestampedValue(counts, Timestamp(micros=window_end_us))
+            yield GlobalWindows.windowed_value(counts, Timestamp(micros=window_end_us))
 
 
 def _read(stored: Any) -> Waiting:

@@ -117,13 +117,13 @@ def test_what_is_held_is_told_only_whole() -> None:
 
 
 def test_asking_goes_past_the_memory_of_the_unknown() -> None:
-    memory = Memory(FakeStore())
-    assert memory.cache.ask("A") is None
+    memory = Memory(FakeStore(product("B")))
+    assert memory.cache.ask("AB") == {"A": None, "B": CHAIR}
     memory.store.products["A"] = product("A")
-    assert memory.cache.ask("A") == CHAIR
-    assert memory.cache.held("A") == {"A": CHAIR}
-    assert memory.cache.ask("A") == CHAIR
-    assert len(memory.store.asked) == 2
+    assert memory.cache.ask("AB") == {"A": CHAIR, "B": CHAIR}
+    assert memory.cache.held("AB") == {"A": CHAIR, "B": CHAIR}
+    assert memory.cache.ask("AB") == {"A": CHAIR, "B": CHAIR}
+    assert memory.store.asked == [["A", "B"], ["A"]]
 
 
 def test_no_call_asks_for_more_than_a_store_answers() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,10 @@ def settings() -> JobConfig:
 def settings_with(**changes: Any) -> JobConfig:
     told = {"catalog_wait_us": round(WAIT_S * SECOND), "trending_half_life_us": FOREVER, **changes}
     return config(**told)
+
+
+FAR_FROM_DUE = settings_with(timer_clock=StoppedClock(NOW + 10**6 * DAY))
+"""Timers that are set end when no run lasts."""
 
 
 class Outcome:
@@ -358,16 +364,64 @@ class TestInTheWorkerCodeOfDataflow:
         assert (out.counted[names.LINES_FOUND], out.counted[names.LINES_GIVEN_UP]) == (1, 1)
         assert (out.waiting, out.unsettled) == (0, 0)
 
-    def test_an_input_that_ends_is_asked_a_last_time(self, catalog: Catalog, collected: Collected) -> None:
-        """However far off the end of the next pause: a batch is over, or the job is drained."""
-        catalog.arriving = {3: product("B")}
-        settings = settings_with(timer_clock=StoppedClock(NOW + 10**6 * DAY))
-        p = fn_api_runner()
-        enriched = p | beam.Create([accepted("A B", at=-1)]) | Enrich(settings)
-        enriched.categories | collected.into("late")
-        counted = Outcome(collected, counters(run(p))).counted
-        assert collected["late"] == [("category:chairs", (NOW, {"B": UNIT}))]
-        assert (counted[names.LINES_FOUND], counted[names.LINES_GIVEN_UP]) == (1, 1)
+    def test_an_input_that_ends_is_asked_a_last_time(self, catalog: Catalog) -> None:
+        catalog.arriving = {2: product("B")}
+        out = enrich(beam.Create([accepted("A B", at=-1)]), FAR_FROM_DUE, fn_api_runner())
+        assert out.late == [("category:chairs", (NOW, {"B": UNIT}))]
+        assert (out.counted[names.LINES_FOUND], out.counted[names.LINES_GIVEN_UP]) == (1, 1)
+
+
+@pytest.mark.usefixtures("every_bundle_counts")
+class TestTheLastTime:
+    """A batch is over, or the job is drained: what waits is asked for once more, however far off the end of
+    its next pause."""
+
+    CALLS = 5
+    """How often one bundle asks: at once and after 1, 3, 7 and 8 seconds."""
+
+    def end(self, item_ids: Sequence[str]) -> Outcome:
+        backoff = Sleeper().backoff(first_s=1.0)
+        settings = replace(FAR_FROM_DUE, store_backoff=backoff, store_retry_us=8 * SECOND)
+        told = [accepted(item_id, at=-1) for item_id in item_ids]
+        return enrich(Stream().arrives(*told).source(), settings)
+
+    def test_what_is_known_now_counts_and_the_rest_is_given_up(self, catalog: Catalog) -> None:
+        catalog.arriving = {2: product("B")}
+        out = self.end("ABC")
+        assert catalog.asked == [["A", "B", "C"]] * 2
+        assert out.late == [("category:chairs", (NOW, {"B": UNIT}))]
+        assert (out.counted[names.LINES_FOUND], out.counted[names.LINES_GIVEN_UP]) == (1, 2)
+        assert out.lists["category:chairs"] == {"B": 1.0}
+
+    def test_all_that_wait_are_asked_for_in_few_calls(self, catalog: Catalog) -> None:
+        ids = [f"I{n}" for n in range(MAX_IDS + 1)]
+        out = self.end(ids)
+        at_the_end = catalog.asked[2:]
+        assert [len(asked) for asked in at_the_end] == [MAX_IDS, 1]
+        assert sorted(chain.from_iterable(at_the_end)) == sorted(ids)
+        assert out.counted[names.LINES_GIVEN_UP] == len(ids)
+
+    def test_a_store_that_is_down_is_asked_again(self, catalog: Catalog) -> None:
+        catalog.failures = {2, 3}
+        catalog.arriving = {4: product("A")}
+        out = self.end("AB")
+        assert (out.counted[names.LINES_FOUND], out.counted[names.LINES_GIVEN_UP]) == (1, 1)
+        assert out.counted[names.STORE_RETRIES] == 2
+
+    def test_a_store_that_stays_down_fails_the_bundle_which_the_runner_tries_again(
+        self, catalog: Catalog
+    ) -> None:
+        catalog.failures = set(range(2, 2 + self.CALLS))
+        catalog.arriving = {2 + self.CALLS: product("A")}
+        out = self.end("AB")
+        assert (out.counted[names.LINES_FOUND], out.counted[names.LINES_GIVEN_UP]) == (1, 1)
+        assert out.lists["category:chairs"] == {"A": 1.0}
+
+    def test_for_ever_is_too_long(self, catalog: Catalog) -> None:
+        catalog.failures = set(range(2, 999))
+        with pytest.raises(StoreUnavailable):
+            self.end("AB")
+        assert (len(catalog.asked) - 1) % self.CALLS == 0
 
 
 def test_the_catalog_of_a_real_store(tmp_path: Path) -> None:
