@@ -128,7 +128,8 @@ def replay_letters(
 ) -> None:
     """Publish originals again. A letter is acknowledged when its original has been published for certain.
 
-    Doing so twice is harmless: the job counts the second copy as a duplicate.
+    Doing so twice is harmless: the job counts the second copy as a duplicate. What is called readable here
+    is an event for this version; whether it counts or is late, say, the job decides.
 
     \b
     Example: evermail dead-letters replay projects/shop/subscriptions/dead-letters --since 1d --dry-run \\
@@ -149,7 +150,7 @@ def replay_letters(
         show.note(_seen(opened, len(found), limit))
         if waiting and not dry_run:
             if not yes and _somebody_is_there():
-                typer.confirm(f"Publish {len(waiting)} messages to {to}?", abort=True)
+                typer.confirm(f"Publish {show.count(len(waiting), 'message')} to {to}?", abort=True)
             _publish(opened, to, waiting)
         else:
             show.note(f"nothing was published; {opened.keeps}")
@@ -193,11 +194,12 @@ def _somebody_is_there() -> bool:
 
 
 def _seen(source: Source, found: int, limit: int) -> str:
-    said = [f"{found:,} letters"]
+    said = [show.count(found, "letter")]
     if found and found == limit:
         said.append("more may be there: see --limit")
     if source.strangers:
-        said.append(f"{source.strangers:,} in {source.name} are no letters")
+        are = "is no letter" if source.strangers == 1 else "are no letters"
+        said.append(f"{source.strangers:,} in {source.name} {are}")
     return "; ".join(said)
 
 

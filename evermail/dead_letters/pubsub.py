@@ -53,7 +53,7 @@ def explained(what: str) -> Iterator[None]:
     """Turns whatever a call can raise into `PubSubFailed` about `what`."""
     try:
         from google.api_core.exceptions import GoogleAPICallError, RetryError
-        from google.auth.exceptions import GoogleAuthError
+        from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
     except ModuleNotFoundError as missing:
         raise PubSubFailed(f"{what} needs {missing.name}: pip install evermail[dead-letters]") from None
     try:
@@ -63,6 +63,12 @@ def explained(what: str) -> Iterator[None]:
     except RetryError as problem:
         cause = problem.cause or problem
         raise PubSubFailed(f"{what}: no answer within {RETRY_S:.0f} s: {_brief(cause)}") from None
+    except DefaultCredentialsError as problem:
+        why = str(problem).partition(". ")[0].rstrip(".")
+        raise PubSubFailed(
+            f"{what}: {why}: run `gcloud auth application-default login`, or, for a local Pub/Sub, "
+            "set PUBSUB_EMULATOR_HOST to its HOST:PORT"
+        ) from None
     except (GoogleAPICallError, GoogleAuthError) as problem:
         raise PubSubFailed(f"{what}: {_brief(problem)}") from None
 

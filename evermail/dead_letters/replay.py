@@ -74,13 +74,13 @@ def outgoing(letter: Letter, seals: Seals | None) -> Outgoing:
 
 
 def verdict(letter: Letter, message: Outgoing, now_us: int) -> str:
-    """How this version reads an original: `accepted`, or the code it refuses it with. What the job finds out
-    only when it knows the shopper, such as a collision, is not tried."""
+    """How this version reads an original: `readable`, or the code it refuses it with. Whether it counts, only
+    the job can tell, which knows the shopper: it may be late, or a copy."""
     clear = letter.form is Form.PSEUDONYMIZED or replayed.is_pseudonymized(message.attributes)
     limit = MAX_PSEUDONYMIZED_BYTES if clear else events.MAX_PAYLOAD_BYTES
     read = partial(events.parse_or_refuse, max_bytes=limit)
     found = events.parse(message.data, now_us=now_us, version=__version__, read=read)
-    return "accepted" if isinstance(found, events.Event) else f"refused again: {found.code}"
+    return "readable" if isinstance(found, events.Event) else f"refused again: {found.code}"
 
 
 def _event_id(data: bytes) -> str | None:

@@ -125,6 +125,11 @@ def outcome(sent: Sequence[Sent]) -> None:
         note(f"{count:,} not confirmed, and therefore kept: {problem}")
 
 
+def count(number: int, noun: str) -> str:
+    """`1 letter`, `2 letters`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def plain(text: str) -> str:
     """Text without what a terminal would obey."""
     return "".join(one if one.isprintable() or one == "\n" else f"\\x{ord(one):02x}" for one in text)
@@ -136,7 +141,7 @@ def _readable(data: bytes) -> str:
         text = json.dumps(json.loads(data), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         text = repr(shown)
-    more = f"\n… {len(data)} bytes in all" if len(data) > len(shown) else ""
+    more = f"\n… {len(data):,} bytes in all" if len(data) > len(shown) else ""
     return plain(text[:SHOWN_BYTES]) + more
 
 

@@ -83,7 +83,7 @@ class TestList:
         result = run("list", pubsub.letters, *WAIT)
         assert result.exit_code == 0
         assert UNKNOWN.id in result.stdout
-        assert "2 letters; 1 in projects/p/subscriptions/dead-letters are no letters" in result.stderr
+        assert "2 letters; 1 in projects/p/subscriptions/dead-letters is no letter\n" in result.stderr
         assert "its messages were given back" in result.stderr
         assert len(pubsub.there()) == 3
 
@@ -116,6 +116,12 @@ class TestList:
         assert "more may be there: see --limit" in run("list", file, "--limit", "2").stderr
         assert "more may be there" not in run("list", file).stderr
 
+    @pytest.mark.parametrize(
+        ("letters", "said"), [([], "0 letters"), ([LATE], "1 letter"), ([LATE, UNKNOWN], "2 letters")]
+    )
+    def test_counts_as_people_do(self, tmp_path: Path, letters: list[Letter], said: str) -> None:
+        assert run("list", keep(tmp_path, letters)).stderr.splitlines()[0] == said
+
     def test_what_a_letter_says_cannot_command_a_terminal(self, tmp_path: Path) -> None:
         hostile = msgspec.structs.replace(
             LATE, message="[red]x[/red] \x1b[2J\x07\u202e a[].b", stage="\x1b]0;x"
@@ -138,7 +144,7 @@ class TestExplain:
             "older than the job's --allowed_lateness_s",
             "in the clear, with pseudonyms",
             '"item_id": "SKU1"',
-            "accepted",
+            "readable",
         ):
             assert expected in result.stdout
 
@@ -159,7 +165,7 @@ class TestExplain:
         letter = sealed(b"\xff\x1b[2J" + b"x" * 30_000)
         result = run("explain", keep(tmp_path, [letter]), letter.id, *OPEN)
         assert r"b'\xff\x1b[2Jxxx" in result.stdout
-        assert "30005 bytes in all" in result.stdout
+        assert "30,005 bytes in all" in result.stdout
         assert "\x1b" not in result.stdout
 
     def test_the_subscription_keeps_it(self, pubsub: PubSub) -> None:
@@ -214,9 +220,15 @@ class TestReplay:
         pubsub.put(UNKNOWN, LATE)
         result = self.replay(pubsub, *OPEN, "--dry-run")
         assert result.exit_code == 0
-        assert re.search(r"late +1 +published; this version: accepted", result.stdout)
+        assert re.search(r"late +1 +published; this version: readable", result.stdout)
         assert re.search(r"unknown_event_name +1 +published; this version: refused again", result.stdout)
         assert (len(pubsub.there()), pubsub.published()) == (2, [])
+
+    def test_what_will_be_late_again_is_not_called_accepted(self, pubsub: PubSub) -> None:
+        """Only the job can tell whether an event counts."""
+        pubsub.put(LATE)
+        result = self.replay(pubsub, "--dry-run")
+        assert "accepted" not in result.output
 
     def test_only_what_is_asked_for(self, pubsub: PubSub) -> None:
         pubsub.put(UNKNOWN, LATE)
@@ -274,7 +286,7 @@ class TestReplay:
         pubsub.put(LATE)
         monkeypatch.setattr(command, "_somebody_is_there", lambda: True)
         result = run("replay", pubsub.letters, "--to", pubsub.events_topic, *WAIT, *options, stdin=answer)
-        assert ("Publish 1 messages to projects/p/topics/events?" in result.output) == (not options)
+        assert ("Publish 1 message to projects/p/topics/events?" in result.output) == (not options)
         assert len(pubsub.published()) == published
         assert len(pubsub.there()) == 1 - published
 

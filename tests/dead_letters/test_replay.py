@@ -126,8 +126,8 @@ def test_what_is_not_opened_is_not_guessed_at() -> None:
     [
         (sealed(), "refused again: unknown_event_name"),
         (sealed(b""), "refused again: empty_payload"),
-        (in_the_clear(), "accepted"),
-        (in_the_clear(note="x" * 65_000, more="y"), "accepted"),
+        (in_the_clear(), "readable"),
+        (in_the_clear(note="x" * 65_000, more="y"), "readable"),
     ],
 )
 def test_it_can_be_told_beforehand_how_it_will_be_read(letter: Letter, expected: str) -> None:

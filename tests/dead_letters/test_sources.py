@@ -146,11 +146,16 @@ def test_a_pull_that_finds_nothing_is_the_end() -> None:
         assert read(source) == []
 
 
-def test_without_credentials_that_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_credentials_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("PUBSUB_EMULATOR_HOST", raising=False)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
-    with pytest.raises(SourceError, match="DefaultCredentialsError"):
+    with pytest.raises(SourceError) as refused:
         open_source(PubSub.letters, wait_s=0.1)
+    said = str(refused.value)
+    assert f"File {tmp_path}/none.json was not found" in said
+    for remedy in ("PUBSUB_EMULATOR_HOST", "gcloud auth application-default login"):
+        assert remedy in said
+    assert "\n" not in said
 
 
 def test_without_the_library_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
