@@ -150,8 +150,9 @@ def _wait_until_settled(
                     return accounted_at
             if now - moved_at > STALLED_S:
                 missing = publishing.result() - taken
+                events = "1 event" if missing == 1 else f"{missing:,} events"
                 raise RunFailed(
-                    f"the job came to a standstill with {missing} events unaccounted for"
+                    f"the job came to a standstill with {events} unaccounted for"
                     + (f" and in hand: {', '.join(waiting)}" if waiting else "")
                 )
         running.counters.wait(0.25)

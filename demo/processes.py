@@ -105,7 +105,7 @@ class Child:
             code = self.poll()
             if code is not None:
                 self._reader.join(_LAST_OUTPUT_S)
-                raise ChildFailed(f"{self.name} ended with exit code {code}{self._last_words()}")
+                raise ChildFailed(f"{self.name} {how_it_ended(code)}{self._last_words()}")
             if time.monotonic() > deadline:
                 raise ChildFailed(f"{self.name} was not ready after {timeout_s:g} s{self._last_words()}")
             time.sleep(_CHECK_EVERY_S)
@@ -146,6 +146,17 @@ class Child:
 
     def _last_words(self) -> str:
         return f"; its last output:\n{self.tail()}" if self._last_lines else " and said nothing"
+
+
+def how_it_ended(code: int) -> str:
+    """An exit code in words, with the signal in it by name: negative as Python tells it, or 128 + its number
+    as a shell does."""
+    try:
+        name = signal.Signals(-code if code < 0 else code - 128).name
+    except ValueError:
+        return f"ended with exit code {code}"
+    perhaps = ": perhaps memory ran out" if name == "SIGKILL" else ""
+    return f"was ended by {name} (exit code {code}){perhaps}"
 
 
 def free_port() -> int:

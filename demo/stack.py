@@ -17,7 +17,7 @@ from google.cloud import pubsub_v1
 from demo import backends, job_process
 from demo.backends import PROJECT, Backend, BackendName
 from demo.catalog import front_page
-from demo.processes import HOST, Child, free_port, port_is_free
+from demo.processes import HOST, Child, free_port, how_it_ended, port_is_free
 from evermail.documents import Document, Product
 from evermail.pseudonyms import Pseudonymizer
 from evermail.stores import Outcome, Store, open_store
@@ -102,9 +102,7 @@ class Stack:
         for child in self.children:
             code = child.poll()
             if code is not None:
-                raise StackError(
-                    f"{child.name} ended with exit code {code}; its last output:\n{child.tail()}"
-                )
+                raise StackError(f"{child.name} {how_it_ended(code)}; its last output:\n{child.tail()}")
 
 
 @contextmanager

@@ -118,7 +118,7 @@ def test_a_lost_event_ends_the_run_with_an_error(
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 2
-    assert "standstill with 1 events unaccounted for" in capsys.readouterr().err
+    assert "standstill with 1 event unaccounted for" in capsys.readouterr().err
 
 
 def test_ctrl_c_ends_it_and_all_that_it_started(tmp_path: Path) -> None:

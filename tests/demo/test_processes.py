@@ -13,7 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from demo.processes import HOST, Child, ChildFailed, PortBusy, free_port, port_is_free, require_port
+from demo.processes import (
+    HOST,
+    Child,
+    ChildFailed,
+    PortBusy,
+    free_port,
+    how_it_ended,
+    port_is_free,
+    require_port,
+)
 
 FOREVER = ["sleep", "100"]
 
@@ -47,6 +56,32 @@ def test_waiting_for_a_child_that_ends_first_tells_its_last_words() -> None:
     with (
         Child("mayfly", ["bash", "-c", "echo no such thing; exit 4"]) as child,
         pytest.raises(ChildFailed, match=r"mayfly ended with exit code 4; its last output:\nno such thing"),
+    ):
+        child.wait_until(lambda: False, timeout_s=20)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (0, "ended with exit code 0"),
+        (4, "ended with exit code 4"),
+        (127, "ended with exit code 127"),
+        (128, "ended with exit code 128"),
+        (137, "was ended by SIGKILL (exit code 137): perhaps memory ran out"),
+        (-9, "was ended by SIGKILL (exit code -9): perhaps memory ran out"),
+        (143, "was ended by SIGTERM (exit code 143)"),
+        (-11, "was ended by SIGSEGV (exit code -11)"),
+        (255, "ended with exit code 255"),
+    ],
+)
+def test_an_exit_code_is_told_in_words(code: int, words: str) -> None:
+    assert how_it_ended(code) == words
+
+
+def test_a_killed_child_is_told_as_that() -> None:
+    with (
+        Child("victim", ["bash", "-c", "kill -9 $$"]) as child,
+        pytest.raises(ChildFailed, match="victim was ended by SIGKILL"),
     ):
         child.wait_until(lambda: False, timeout_s=20)
 
