@@ -129,6 +129,8 @@ def main() -> None:
         _end(str(problem), code=2)
     except google.auth.exceptions.DefaultCredentialsError:
         _end(NO_CREDENTIALS, code=1)
+    except KeyboardInterrupt:
+        _end("Interrupted: a local job has ended, one on Dataflow goes on.", code=130)
     if ours.rebuild_from:
         _say_what_was_rebuilt(result, ours)
 

@@ -25,7 +25,6 @@ TOPIC = re.compile(f"{_PROJECT}/topics/{_NAME}")
 FIRESTORE = re.compile(r"firestore://[-a-z0-9.:]+(/[-a-z0-9()]+)?/?")
 _SQLITE = re.compile(r"sqlite:///[^?#]+")
 
-
 _NOT_EMPTY = ("archive", "triggers_topic", "rebuild_from", "rebuild_since", "rebuild_until")
 """Options that may be left out, with a meaning of its own: what is empty would be taken for that."""
 

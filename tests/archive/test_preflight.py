@@ -161,6 +161,18 @@ class TestCredentials:
         with pytest.raises(DefaultCredentialsError):
             check(**changes)
 
+    def test_that_a_worker_misses_are_said_as_well(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def start(_: list[str]) -> None:
+            raise DefaultCredentialsError("not found [while running 'Write']")
+
+        monkeypatch.setattr(main, "start", start)
+        monkeypatch.setattr("sys.argv", ["pipeline.main", *arguments()])
+        with pytest.raises(SystemExit):
+            main.main()
+        assert capsys.readouterr().err.startswith("No Google credentials")
+
     def test_that_are_missing_are_said_in_one_line(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:

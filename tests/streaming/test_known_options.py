@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
-from dataflow_support import CLOUD, IMAGE, JOB
+from dataflow_support import CLOUD, IMAGE, JOB, ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -96,6 +97,17 @@ def test_the_job_does_not_start(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert caught.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("--allowed_latenes_s is no option")
+
+
+@pytest.mark.parametrize("text", [(ROOT / "docs" / "dataflow.md").read_text(encoding="utf-8"), main.EXAMPLE])
+def test_the_documented_local_run_is_one(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (command,) = re.findall(
+        r"-m pipeline\.main ((?:\S+ |\\\n *)*\S*local-shop.*?)\n(?:```|\n)", text, re.DOTALL
+    )
+    (keys,) = re.findall(r"EVERMAIL_PSEUDONYM_KEYS=(\S+)", text)
+    monkeypatch.setenv("EVERMAIL_PSEUDONYM_KEYS", keys)
+    assert "sqlite:///" in command
+    main.assemble(command.replace("\\\n", " ").split())
 
 
 def test_the_graph_is_not_shown_without_a_mistyped_option() -> None:

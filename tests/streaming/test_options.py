@@ -217,6 +217,20 @@ class TestBeforeAnythingStarts:
         assert capsys.readouterr().err.startswith("--store is required: firestore://PROJECT")
 
 
+def test_ctrl_c_is_answered_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def start(_: list[str]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main, "start", start)
+    monkeypatch.setattr(sys, "argv", ["pipeline.main"])
+    with pytest.raises(SystemExit) as caught:
+        main.main()
+    assert caught.value.code == 130
+    assert capsys.readouterr().err == "Interrupted: a local job has ended, one on Dataflow goes on.\n"
+
+
 def test_help_lists_the_options_of_the_job_with_an_example(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
