@@ -19,8 +19,20 @@ FUNCTIONS = ["functions-framework>=3.8,<4", "flask>=3,<4", "google-cloud-pubsub>
 CAMPAIGNS = ["jinja2>=3.1,<4", *BABEL]
 CATALOG = [*CLI, *BABEL, "httpx>=0.27,<1", "tenacity>=8.5,<10"]
 DEAD_LETTERS = [*CLI, *SEALING, "google-cloud-pubsub>=2.27,<3", "google-cloud-secret-manager>=2.20,<3"]
+RULES = [*CLI, "pyyaml>=6,<7"]
+EXPLAIN = [*CLI, *BABEL]
 EVALUATE = [*CLI, "numpy>=1.26,<3"]
-DEMO = [*CLI, *PIPELINE, *ARCHIVE, *FUNCTIONS, *CAMPAIGNS, *CATALOG, *DEAD_LETTERS, "chevron>=0.14,<1"]
+DEMO = [
+    *CLI,
+    *PIPELINE,
+    *ARCHIVE,
+    *FUNCTIONS,
+    *CAMPAIGNS,
+    *CATALOG,
+    *DEAD_LETTERS,
+    *RULES,
+    "chevron>=0.14,<1",
+]
 DEV = [
     *DEMO,
     *EVALUATE,
@@ -31,7 +43,6 @@ DEV = [
     "ruff>=0.8,<1",
     "import-linter>=2.1,<3",
     "pathspec>=0.12,<2",
-    "pyyaml>=6,<7",
     "playwright>=1.49,<2",
     # The statements for BigQuery are tested by another database
     "duckdb>=1.1,<3",
@@ -70,6 +81,8 @@ setup(
         "catalog": CATALOG,
         "dead-letters": DEAD_LETTERS,
         "evaluate": EVALUATE,
+        "explain": EXPLAIN,
+        "rules": RULES,
         "demo": DEMO,
         "dev": DEV,
     },
@@ -82,6 +95,9 @@ setup(
             "dead-letters=evermail.dead_letters.command:dead_letters",
             "demo=demo.command:demo",
             "evaluate=evermail.evaluation.command:evaluate",
+            "tune=evermail.evaluation.tuning.command:tune",
+            "explain=evermail.shelf.explain_command:explain",
+            "rules=evermail.shelf.rules_command:rules",
         ],
     },
 )

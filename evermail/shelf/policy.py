@@ -76,7 +76,7 @@ class Action(StrEnum):
 
 
 class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One wish of a merchandiser: exactly one action. `line` is where it begins in its file."""
+    """One wish of a merchandiser: exactly one action."""
 
     name: Annotated[Text, Meta(description="What explanations call this rule.")]
     where: Where
@@ -97,6 +97,7 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
         Annotated[datetime, Meta(tz=True, description="Until this moment, or to the end of this day.")] | None
     ) = field(name="until", default=None)
     line: int = 0
+    """Where it begins in its file, which the reader adds."""
 
     @property
     def actions(self) -> list[Action]:
@@ -112,6 +113,9 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def __str__(self) -> str:
         return f"rule {self.name!r}, line {self.line}" if self.line else f"rule {self.name!r}"
+
+
+Days = Annotated[int, Meta(ge=0, le=3650)]
 
 
 class Fatigue(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -131,17 +135,22 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
         Meta(
             ge=0, le=1, description="0: the likeliest items only; 1: as different from each other as can be."
         ),
-    ] = 0.1
-    """1 - lambda of maximal marginal relevance (selection.py)."""
+    ] = 0.05
+    """1 - lambda of maximal marginal relevance (selection.py). Variety costs clicks of the moment: on 3,000
+    cases of RecSys 2015, whose items have no categories, 0.05 took 0.3 points from a HR@6 of 57.6 and 0.06
+    from a MRR@6 of 37.5; 0.1 took 0.6 and 0.15, 0.3 took 4.3 and 1.2."""
     max_per_category: (
         Annotated[
             int, Meta(ge=1, le=MAX_SLOT, description="Slots for one category, if others can fill the rest.")
         ]
         | None
     ) = None
-    repurchase_after_days: dict[Text, Annotated[int, Meta(ge=0, le=3650)]] = {}
-    """By category. What is bought in any other is never shown to its buyer again."""
+    repurchase_after_days: Annotated[
+        dict[Text, Days],
+        Meta(description="By category. What is bought in any other is never shown to its buyer again."),
+    ] = {}
     fatigue: Fatigue = Fatigue()
+    timezone: Annotated[Text, Meta(description="Where the days of `from` and `until` begin and end.")] = "UTC"
     rules: Annotated[tuple[Rule, ...], Meta(max_length=MAX_RULES)] = ()
 
     def may_be_shown_again(self, category: str | None, bought_us: int, now_us: int) -> bool:

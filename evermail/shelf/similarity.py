@@ -2,8 +2,7 @@
 
 An item is a vector over the rows of neighbours that were read for this shopper: how heavy it stands in each,
 as a share of the row's heaviest, and 1 in its own. The cosine of two such vectors is 1 where the same of the
-shopper's items lead to both, and 0 where none does. Rows of the candidates themselves would say more, and
-cost a read for each.
+shopper's items lead to both, and 0 where none does. Rows that the ranking did not need are not read for this.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from evermail.documents import Neighbors, Product
 
 
 class Similarity:
-    """Compares products by their categories and by `rows`, those of the shopper's last items."""
+    """Compares products by their categories and by the `rows` that were read for the ranking."""
 
     def __init__(self, rows: Mapping[str, Neighbors]) -> None:
         self._seen_with: dict[str, dict[str, float]] = {}

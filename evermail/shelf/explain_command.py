@@ -1,0 +1,166 @@
+"""`evermail explain`: why each item is in somebody's email, and why others are not."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from typing import NoReturn
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from evermail import keys
+from evermail.documents import Key, Product, Profile
+from evermail.pseudonyms import Pseudonymizer, key_id_of
+from evermail.serving import Recommender
+from evermail.shelf.explanation import Explained, Explanation
+from evermail.shelf.explanation import explain as explain_open
+from evermail.stores import Store, StoreError, StoreUnavailable, open_store
+
+WRONG_USE = 2
+NO_ANSWER = 3
+"""Exit codes: the command line is at fault, or the store did not answer. 0: all is well."""
+
+DEADLINE_S = 30.0
+_WIDTH = 160
+"""Of what is not printed to a terminal."""
+
+
+def explain(
+    shopper: str = typer.Option(
+        ..., help="A shopper's key, as in k1.…; with --keys, a user or client id.", show_default=False
+    ),
+    store: str = typer.Option(
+        ...,
+        envvar="EVERMAIL_STORE",
+        help="sqlite:///PATH or firestore://PROJECT[/DATABASE].",
+        show_default=False,
+    ),
+    campaign: str = typer.Option("", help="The campaign whose email is opened.", show_default=False),
+    slots: int = typer.Option(4, min=1, max=20),
+    pseudonym_keys: str | None = typer.Option(
+        None, "--keys", help=f"Where the pseudonym secrets are: {keys.FORMS}.", show_default=False
+    ),
+    show: int = typer.Option(20, min=0, help="How many of the items that are out are shown."),
+    as_json: bool = typer.Option(False, "--json", help="Print all of it as JSON."),
+) -> None:
+    """Explain what an email would show a shopper now: why each item is in, and why others are out.
+
+    It reads what the functions read, and remembers nothing. Exit code 3: the store did not answer.
+
+    \b
+    Examples:
+      evermail explain --shopper k1.Zm9vYmFyYmF6cXV4cXV1eA --store sqlite:///shop.sqlite3
+      evermail explain --shopper crm-4711 --keys env:EVERMAIL_PSEUDONYM_KEYS --campaign black-friday --json
+    """
+    names = _names(shopper, pseudonym_keys)
+    try:
+        with closing(_opened(store)) as opened:
+            found = _explained(opened, names, campaign, slots)
+    except StoreError as problem:
+        _end(f"the store does not answer: {problem}", NO_ANSWER)
+    if as_json:
+        print(json.dumps(msgspec.to_builtins(found), indent=2, ensure_ascii=False))
+    else:
+        _show(found, show)
+        if not found.known and pseudonym_keys is None and key_id_of(shopper) is None:
+            print("If this is a user or client id, give --keys: the store knows people by pseudonyms.")
+
+
+def _opened(url: str) -> Store:
+    """Raises `StoreUnavailable`."""
+    try:
+        return open_store(url)
+    except StoreUnavailable:
+        raise
+    except StoreError as problem:
+        _end(f"--store: {problem}", WRONG_USE)
+
+
+def _names(shopper: str, reference: str | None) -> list[str]:
+    """What a shopper may be called in the store: as given, then as a user, then as a browser."""
+    if reference is None or key_id_of(shopper) is not None:
+        return [shopper]
+    try:
+        secrets = keys.key_source(reference).keys()
+    except ModuleNotFoundError as missing:
+        _end(f"--keys needs {missing.name}: pip install evermail[dead-letters]", WRONG_USE)
+    except ValueError as problem:
+        _end(f"--keys: {problem}", WRONG_USE)
+    pseudonyms = Pseudonymizer(secrets, list(secrets)[-1])
+    return [
+        name
+        for kind in ("user", "client")
+        for name in (pseudonyms.pseudonym(kind, shopper), *pseudonyms.aliases(kind, shopper))
+    ]
+
+
+def _explained(store: Store, names: Sequence[str], campaign: str, slots: int) -> Explanation:
+    """Raises `StoreError`."""
+    profiles = store.get_many([Key(Profile.COLLECTION, name) for name in names])
+    known = (name for name in names if Key(Profile.COLLECTION, name) in profiles)
+    recommender = Recommender(store, deadline_s=DEADLINE_S)
+    opened, filled, problem = recommender.open(next(known, names[0]), slots=slots, campaign=campaign)
+    if isinstance(problem, StoreError):
+        raise problem
+    ids = dict.fromkeys(refused.ranked.item_id for refused in filled.refused)
+    titles = store.get_many([Key(Product.COLLECTION, one) for one in ids if one not in filled.products])
+    products = filled.products | {one.id: one for one in titles.values() if isinstance(one, Product)}
+    return explain_open(opened, filled, slots, products)
+
+
+def _show(found: Explanation, most: int) -> None:
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _WIDTH
+    campaign = f" in campaign {found.campaign}" if found.campaign else ""
+    console.print(f"{found.shopper}{campaign}, {found.slots} slots, {found.at}")
+    console.print(f"rules: {found.rules or 'none published'}; diversity {found.diversity:g}")
+    if not found.known:
+        console.print("Nothing is stored of this shopper, who gets what is popular.")
+    console.print()
+    if found.shown:
+        console.print(_table(found.shown, "slot"))
+    else:
+        console.print("No slot is filled: the email shows its own fallback.")
+    for note in found.notes:
+        console.print(note)
+    if found.out and most:
+        further = f"; {found.not_looked_at:,} further down were not looked at" if found.not_looked_at else ""
+        console.print(f"\nOut ({min(most, len(found.out)):,} of {len(found.out):,}{further}):")
+        console.print(_table(found.out[:most], "out"))
+
+
+def _table(items: Sequence[Explained], first: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="")
+    table.add_column(first, justify="right" if first == "slot" else "left", no_wrap=True)
+    for name in ("item", "title", "category", "why"):
+        table.add_column(name, overflow="fold")
+    for name in ("score", "boost", "relevance", "similarity"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in items:
+        table.add_row(
+            str(one.slot) if one.slot is not None else one.code,
+            one.item_id,
+            one.title or "",
+            one.category or "",
+            one.why,
+            _figure(one.score),
+            f"x{one.boost:g}" if one.boost != 1.0 else "",
+            _figure(one.relevance),
+            _figure(one.similarity),
+        )
+    return table
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def _end(message: str, code: int) -> NoReturn:
+    print(f"evermail explain: {message}", file=sys.stderr)
+    raise typer.Exit(code)

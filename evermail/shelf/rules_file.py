@@ -1,0 +1,249 @@
+"""Reads a shop's rules from their YAML file, and says of each mistake where it is and what to write instead.
+
+YAML's own types are narrowed to those that JSON has: `2026-11-27` stays text here, and what a day or a moment
+means is decided by the field that it stands in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import yaml
+
+from evermail.shelf.complaints import Path, kind_of, told
+from evermail.shelf.policy import Action, Days, Fatigue, Policy, PriceRange, Rule, Where
+
+MAX_BYTES = 1_000_000
+
+
+class Problem(msgspec.Struct, frozen=True, order=True):
+    """One mistake in a file. `remedy` is what to do about it, empty where `what` says it all."""
+
+    line: int
+    what: str
+    remedy: str = ""
+
+
+class RulesRefused(Exception):
+    """A file that cannot be used, with all that is wrong in it, as far as it could be read."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(f"line {one.line}: {one.what}" for one in problems))
+        self.problems = sorted(problems)
+
+
+def read_rules(text: str) -> Policy:
+    """The policy of a file; an empty one says nothing and is right. Raises `RulesRefused`."""
+    written = _Written(text)
+    policy = _Reader(written).policy()
+    if written.problems:
+        raise RulesRefused(written.problems)
+    return policy
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """YAML without its timestamps."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+class _Written:
+    """The content of a file, and for each part of it the line where it stands."""
+
+    def __init__(self, text: str) -> None:
+        self.problems: list[Problem] = []
+        self._lines: dict[Path, int] = {}
+        if len(text.encode("utf-8", "surrogateescape")) > MAX_BYTES:
+            raise RulesRefused([Problem(1, f"the file has more than {MAX_BYTES:,} bytes")])
+        try:
+            self._loader = _Loader(text)
+            node = self._loader.get_single_node()
+            self.content: Any = {} if node is None else self._value(node, ())
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark is not None else 1
+            what = f"this is not YAML: {error.problem or error.context}"
+            raise RulesRefused(
+                [Problem(line, what, "look at the indentation, colons and quotes here")]
+            ) from None
+        except yaml.reader.ReaderError as error:
+            line = text.count("\n", 0, error.position) + 1
+            what = f"this is not YAML: there is a character {error.character:#x}"
+            raise RulesRefused([Problem(line, what, "delete it, and type the line anew")]) from None
+        except RecursionError:
+            raise RulesRefused([Problem(1, "something in it contains itself")]) from None
+
+    def line(self, path: Path) -> int:
+        """Where a part stands, or what it would be part of."""
+        while path and path not in self._lines:
+            path = path[:-1]
+        return self._lines.get(path, 1)
+
+    def problem(self, path: Path, what: str, remedy: str = "") -> None:
+        self.problems.append(Problem(self.line(path), what, remedy))
+
+    def _value(self, node: yaml.Node, path: Path) -> Any:
+        self._lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._value(one, (*path, place)) for place, one in enumerate(node.value)]
+        if not isinstance(node, yaml.MappingNode):
+            return self._loader.construct_object(node)
+        found: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            key_line = key_node.start_mark.line + 1
+            if key in found:
+                self.problems.append(Problem(key_line, f"`{key}` is here a second time", "keep one of them"))
+            self._lines[*path, key] = key_line
+            found[key] = self._value(value_node, (*path, key))
+        return found
+
+
+class _Reader:
+    """Makes a policy of what is written, noting what is wrong with it."""
+
+    def __init__(self, written: _Written) -> None:
+        self._written = written
+        self._zone = ZoneInfo("UTC")
+
+    def policy(self) -> Policy:
+        content = self._written.content
+        if not isinstance(content, dict):
+            self._written.problem((), f"the file is {kind_of(content)}", "begin it with `rules:`")
+            return Policy()
+        self._known((), content, Policy)
+        fields = {name: value for name, value in content.items() if name not in ("rules", "fatigue")}
+        windows = fields.pop("repurchase_after_days", {})
+        self._read_zone(fields)
+        policy = self._converted((), fields, Policy) or Policy()
+        return msgspec.structs.replace(
+            policy,
+            repurchase_after_days=self._windows(windows),
+            fatigue=self._fatigue(content),
+            rules=tuple(self._rules(content.get("rules"))),
+        )
+
+    def _read_zone(self, fields: dict[str, Any]) -> None:
+        name = fields.get("timezone", "UTC")
+        try:
+            self._zone = ZoneInfo(name)
+        except (OSError, ValueError, TypeError, KeyError):
+            del fields["timezone"]
+            remedy = "write a name such as Europe/Berlin, from the IANA list"
+            self._written.problem(("timezone",), f"timezone: {name!r} is none that is known", remedy)
+
+    def _windows(self, windows: Any) -> dict[str, int]:
+        path: Path = ("repurchase_after_days",)
+        if not isinstance(windows, dict):
+            self._written.problem(path, f"{path[0]} is {kind_of(windows)}", "write `Category: days` below it")
+            return {}
+        days = {name: self._converted((*path, name), value, Days) for name, value in windows.items()}
+        return {name: number for name, number in days.items() if number is not None}
+
+    def _fatigue(self, content: Mapping[str, Any]) -> Fatigue:
+        written = content.get("fatigue", {})
+        self._known(("fatigue",), written, Fatigue)
+        return self._converted(("fatigue",), written, Fatigue) or Fatigue()
+
+    def _rules(self, written: Any) -> Iterator[Rule]:
+        if written is None:
+            return
+        if not isinstance(written, list):
+            remedy = "begin each rule with a dash: `- name: ...`"
+            self._written.problem(("rules",), f"rules is {kind_of(written)}, not a list", remedy)
+            return
+        names: dict[str, int] = {}
+        for place, fields in enumerate(written):
+            path = ("rules", place)
+            before = len(self._written.problems)
+            self._known(path, fields, Rule)
+            rule = self._converted(path, self._with_moments(path, fields), Rule)
+            if rule is None:
+                continue
+            line = self._written.line(path)
+            if rule.name in names:
+                what = f"the rule in line {names[rule.name]} is called {rule.name!r} too"
+                self._written.problem((*path, "name"), what, "give each a name of its own")
+            names.setdefault(rule.name, line)
+            if len(self._written.problems) == before:
+                self._check(path, rule)
+            yield msgspec.structs.replace(rule, line=line)
+
+    def _with_moments(self, path: Path, fields: Any) -> Any:
+        """The fields of a rule with its days made moments: the last day is over when the next begins."""
+        if not isinstance(fields, dict):
+            return fields
+        moments = {}
+        for name in ("from", "until"):
+            text = fields.get(name)
+            if text is None:
+                continue
+            try:
+                moment = datetime.fromisoformat(text)
+                moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=self._zone)
+                if name == "until" and _DAY.fullmatch(text):
+                    moment += timedelta(days=1)
+                moments[name] = moment.astimezone(UTC)
+            except (TypeError, ValueError, OverflowError):
+                remedy = "write a day, 2026-11-27, or a moment, 2026-11-27T18:00"
+                self._written.problem((*path, name), f"{name}: {text!r} is no time", remedy)
+        rest = {name: value for name, value in fields.items() if name not in ("from", "until")}
+        return rest | moments
+
+    def _check(self, path: Path, rule: Rule) -> None:
+        """What types cannot say of a rule."""
+        actions = rule.actions
+        if len(actions) != 1:
+            does = " and ".join(actions) if actions else "nothing"
+            remedy = f"give it one of: {', '.join(Action)}"
+            self._written.problem(path, f"rule {rule.name!r} does {does}", remedy)
+        if rule.where == Where():
+            remedy = "name items, category, brand, label or price"
+            self._written.problem((*path, "where"), f"rule {rule.name!r} is about no products", remedy)
+        price = rule.where.price
+        if price is not None and (price == PriceRange() or (price.below or 1e99) <= (price.at_least or 0)):
+            what = f"rule {rule.name!r}: no price is in this range"
+            self._written.problem(
+                (*path, "where", "price"), what, "write from: 10, below: 20, or one of them"
+            )
+        if rule.start is not None and rule.end is not None and rule.end <= rule.start:
+            self._written.problem((*path, "until"), f"rule {rule.name!r} ends before it begins")
+
+    def _known(self, path: Path, fields: Any, kind: type[msgspec.Struct]) -> None:
+        """Notes names that a part cannot have, and those of its parts."""
+        if not isinstance(fields, dict):
+            return
+        names = [field.encode_name for field in msgspec.structs.fields(kind) if field.name != "line"]
+        for name in fields:
+            if name in names:
+                continue
+            close = get_close_matches(name, names, n=1, cutoff=0.7)
+            remedy = f"did you mean `{close[0]}`?" if close else f"there can be: {', '.join(names)}"
+            self._written.problem((*path, name), f"there is no `{name}` here", remedy)
+        if kind is Rule:
+            self._known((*path, "where"), fields.get("where"), Where)
+        elif kind is Where:
+            self._known((*path, "price"), fields.get("price"), PriceRange)
+
+    def _converted(self, path: Path, value: Any, kind: Any) -> Any:
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            within, what, remedy = told(str(error))
+            full = (*path, *within)
+            named = [str(part) for part in full if isinstance(part, str)]
+            where = f"{named[-1]}: " if named and named[-1] != "rules" else ""
+            self._written.problem(full, f"{where}{what}", remedy)
+            return None
+
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}")
