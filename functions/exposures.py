@@ -33,6 +33,7 @@ class Remembered(StrEnum):
     LATE = "late"
     """It was not done within the time; should it fail later, that is logged by itself."""
     BUSY = "busy"
+    """Too many others wait for the store: it was not begun."""
 
 
 class ExposureWriter:
@@ -44,12 +45,13 @@ class ExposureWriter:
         self._room = threading.Semaphore(MAX_WAITING)
 
     def remember(self, exposures: Exposures, *, within_s: float) -> Remembered:
-        """Returns within that time, whatever the store does; never raises for what goes wrong with it."""
-        if within_s <= 0 or not self._room.acquire(blocking=False):
+        """Returns within that time, whatever the store does, and at once if there is none left; never raises
+        for what goes wrong with it."""
+        if not self._room.acquire(blocking=False):
             return Remembered.BUSY
         writing = self._threads.submit(self._write, exposures)
         try:
-            return writing.result(timeout=within_s)
+            return writing.result(timeout=max(0.0, within_s))
         except NotInTime:
             writing.add_done_callback(_log_failure)
             return Remembered.LATE

@@ -97,9 +97,9 @@ class _Recommendations:
                     "Access-Control-Max-Age": "600",
                 }
             )
-        begun = self._monotonic()
         recipient = self._recipient(request)
         log.add(campaign=recipient.campaign)
+        begun = self._monotonic()
         answer = self._recommend(recipient, self._slots(request), log)
         log.add(source=str(answer.source), items=len(answer.items))
         if answer.to_remember is not None and request.method == "GET":
