@@ -39,25 +39,41 @@ class Forgotten(msgspec.Struct):
 
 
 class Erasures:
-    """Who asked to be erased, and which browser was whose. Hear all rows first, then ask."""
+    """Who asked to be erased, and which browser was whose. Hear all rows first, settle, then ask.
+
+    Whoever has had several names, one under each pseudonym key, is one person: rows that were written while
+    two keys were in use say both names, and so lead from the newest to the oldest.
+    """
 
     def __init__(self) -> None:
         self.requests = 0
         self._erased: dict[str, int] = {}
-        self._links: dict[str, list[tuple[int, str, tuple[str, ...]]]] = {}
+        self._links: dict[str, list[tuple[int, str, str]]] = {}
+        self._same: dict[str, str] = {}
+        """Names that another one stands for, and that one: see `_person`."""
 
     def hear(self, row: Row) -> None:
-        clients, users = _clients(row), _users(row)
+        user, client = row.user_id or "", row.client_id or ""
+        for name, aliases in ((user, row.user_aliases), (client, row.client_aliases)):
+            for alias in aliases if name else ():
+                self._join(name, alias)
         if row.event_name == EventName.ERASE_USER:
             self.requests += 1
-            for name in {row.shopper, *clients, *users} - {""}:
+            for name in {row.shopper, client, user} - {""}:
                 self._erased[name] = max(self._erased.get(name, -1), _time_us(row) // clock.SECOND)
-        elif row.event_name == EventName.IDENTIFY and clients and users:
-            for client in clients:
-                self._links.setdefault(client, []).append((_time_us(row), row.row_id, users))
+        elif row.event_name == EventName.IDENTIFY and client and user:
+            self._links.setdefault(client, []).append((_time_us(row), row.row_id, user))
 
     def settle(self) -> None:
         """To be called when everything has been heard."""
+        heard, self._erased = self._erased, {}
+        for name, second in heard.items():
+            person = self._person(name)
+            self._erased[person] = max(self._erased.get(person, -1), second)
+        named, self._links = self._links, {}
+        for client, links in named.items():
+            of_client = self._links.setdefault(self._person(client), [])
+            of_client += [(time_us, row_id, self._person(user)) for time_us, row_id, user in links]
         for client, links in self._links.items():
             links.sort()
             self._links[client] = [
@@ -74,32 +90,43 @@ class Erasures:
         return any(second <= self._erased.get(name, -1) for name in self._owners(row))
 
     def _owners(self, row: Row) -> Iterable[str]:
-        """Under which names this row may have been asked to be erased.
+        """As whom this row may have been asked to be erased.
 
         A row says itself whose it is, or the job found it out. A row that stands under a browser's name
         belongs to the user of the browser's last `identify` until then, or else of its first one, as in
         `evermail.shopper`.
         """
-        users = _users(row)
-        if users:
-            return (row.shopper, *users)
-        clients = _clients(row)
-        if row.shopper and row.shopper not in clients:
-            return (row.shopper,)
-        return (*clients, *(user for client in clients for user in self._users_at(client, _time_us(row))))
+        shopper, client = self._person(row.shopper), self._person(row.client_id or "")
+        if row.user_id:
+            return shopper, self._person(row.user_id)
+        if shopper not in ("", client):
+            return (shopper,)
+        return client, *self._user_at(client, _time_us(row))
 
-    def _users_at(self, client: str, time_us: int) -> tuple[str, ...]:
+    def _user_at(self, client: str, time_us: int) -> tuple[str, ...]:
         links = self._links.get(client)
         if not links:
             return ()
         place = bisect_right(links, time_us, key=lambda link: link[0])
-        return links[max(0, place - 1)][2]
+        return (links[max(0, place - 1)][2],)
+
+    def _join(self, name: str, alias: str) -> None:
+        one, other = self._person(name), self._person(alias)
+        if one != other:
+            self._same[one] = other
+
+    def _person(self, name: str) -> str:
+        """The name that stands for all of the same person's. There are as many as there were keys: few."""
+        while name in self._same:
+            name = self._same[name]
+        return name
 
 
 def forget(folder: Path, progress: Progress, *, dry_run: bool = False) -> Forgotten:
     """Rewrites the files that hold rows of erased people, each at once and under its old name.
 
-    To be interrupted or repeated does no harm. Files that break off are left as they are. Raises
+    To be interrupted or repeated does no harm: the oldest days go first, as rows under a former name alone
+    are older than those that say whose it is. Files that break off are left as they are. Raises
     `ArchiveError` if there is no archive, or another command is changing it, and `OSError`.
     """
     with changing(folder):
@@ -157,14 +184,6 @@ def _note(report: Forgotten, line: Line) -> None:
     report.lines_unreadable += 1
     if len(report.problems) < MAX_PROBLEMS:
         report.problems.append(f"{line.file}, line {line.number}: {line.problem}")
-
-
-def _users(row: Row) -> tuple[str, ...]:
-    return (row.user_id, *row.user_aliases) if row.user_id else ()
-
-
-def _clients(row: Row) -> tuple[str, ...]:
-    return (row.client_id, *row.client_aliases) if row.client_id else ()
 
 
 def _time_us(row: Row) -> int:

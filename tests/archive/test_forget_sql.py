@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -18,6 +20,7 @@ from evermail.archive.location import Table
 from evermail.archive.record import Row, Verdict, row_of
 
 TABLE = Table("shop-1", "events", "archive")
+ROW: dict[str, Any] = {"verdict": Verdict.ACCEPTED, "version": "test"}
 _TYPES = {"STRING": "TEXT", "TIMESTAMP": "TIMESTAMPTZ", "INTEGER": "BIGINT"}
 
 
@@ -67,9 +70,9 @@ def _value(row: Row, name: str) -> object:
     return list(value) if isinstance(value, tuple) else value or None
 
 
-users, clients = st.sampled_from(["anna", "ben"]), st.sampled_from(["c1", "c2"])
-earlier = st.sampled_from([(), ("anna",), ("ben",)])
-earlier_clients = st.sampled_from([(), ("c1",), ("c2",)])
+users, clients = st.sampled_from(["anna", "ben", "cleo"]), st.sampled_from(["c1", "c2", "c3"])
+earlier = st.sampled_from([(), (), ("anna",), ("ben",), ("ben", "cleo")])
+earlier_clients = st.sampled_from([(), (), ("c1",), ("c2",)])
 steps = st.sampled_from([-3.0, -2.5, -2.0, -1.0, -0.75, -0.5])
 
 
@@ -111,7 +114,7 @@ def test_the_users_of_a_browser_are_told_apart_alike(
 ) -> None:
     def make(event_id: str, name: str, at: float, user: str | None, client: str | None) -> Row:
         made = event(event_id, name=name, at=at, user=user, client=client)
-        return row_of(made, shopper=made.shopper, verdict=Verdict.ACCEPTED, version="test")
+        return row_of(made, shopper=made.shopper, **ROW)
 
     made = [
         make(event_id, "identify", -2, "anna", "c1"),
@@ -122,7 +125,20 @@ def test_the_users_of_a_browser_are_told_apart_alike(
     assert_the_same_is_left(tmp_path, made)
 
 
-def assert_the_same_is_left(folder: Path, made: list[Row]) -> None:
+def test_a_table_finds_former_names_as_files_do(tmp_path: Path) -> None:
+    names = [f"{letter}.anna" for letter in "cadb"]  # in no order, as keys may be called anything
+    made = [
+        row_of(event(f"to {newer}", user=newer, user_aliases=(older,)), shopper=newer, **ROW)
+        for older, newer in pairwise(names)
+    ]
+    made += [row_of(event(f"as {name}", user=name), shopper=name, **ROW) for name in (names[0], "a.ben")]
+    made.append(row_of(event("erase", name="erase_user", user=names[-1]), shopper=names[-1], **ROW))
+    left = assert_the_same_is_left(tmp_path, made)
+    assert left == {made[-2].row_id, made[-1].row_id, _sentinel().row_id}
+
+
+def assert_the_same_is_left(folder: Path, made: list[Row]) -> set[str]:
+    """Returns the ids of rows that are left."""
     write(folder, *([one] for one in made), [_sentinel()])
     forget(folder, no_progress)
     left = {line.row.row_id for file in files(folder) for line in lines_of(file) if line.row}
@@ -130,11 +146,12 @@ def assert_the_same_is_left(folder: Path, made: list[Row]) -> None:
     database.insert([*made, _sentinel()])
     database.run(bigquery.forget_statement(TABLE))
     assert sorted(database.row_ids()) == sorted(left)
+    return left
 
 
 def _sentinel() -> Row:
     """A row of nobody who ever asks, so that the folder is an archive."""
-    return row_of(event("0", user="zoe"), shopper="zoe", verdict=Verdict.ACCEPTED, version="test")
+    return row_of(event("0", user="zoe"), shopper="zoe", **ROW)
 
 
 def test_copies_are_told_by_their_row_ids() -> None:
@@ -157,12 +174,10 @@ def test_copies_are_told_by_their_row_ids() -> None:
 def test_every_look_at_the_table_is_limited_in_its_partitions() -> None:
     """The table is made to refuse others."""
     for statement in sqlglot.parse(bigquery.forget_statement(TABLE), read="bigquery"):
-        if statement is not None and TABLE.table in [
-            table.name for table in statement.find_all(sqlglot.exp.Table)
-        ]:
-            where = statement.find(sqlglot.exp.Where)
-            assert where is not None
-            assert "received_at" in where.sql()
+        for table in statement.find_all(sqlglot.exp.Table) if statement is not None else ():
+            if table.name == TABLE.table:
+                limits = (table.parent_select or statement).args["where"]
+                assert "received_at >=" in limits.sql()
 
 
 class Client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,55 @@ class TestWhoseRows:
             ),
         ]
         assert left(tmp_path, *rows) == {"erase"}
+
+
+class TestNamesUnderKeysThatWereDropped:
+    """Rows of the time when two keys were in use say both names: no other row needs to."""
+
+    def test_who_asks_under_the_last_key_is_erased_under_the_first(self, tmp_path: Path) -> None:
+        rows = [
+            row("k1", user="k1.anna"),
+            row("both", user="k2.anna", user_aliases=("k1.anna",)),
+            row("k2", user="k2.anna"),
+            row("of ben", user="k1.ben"),
+            row("both of ben", user="k2.ben", user_aliases=("k1.ben",)),
+            erase(user="k2.anna"),
+        ]
+        assert left(tmp_path, *rows) == {"of ben", "both of ben", "erase"}
+
+    def test_over_any_number_of_keys(self, tmp_path: Path) -> None:
+        keys = [f"k{n}.anna" for n in range(5)]
+        overlaps = [row(f"to {newer}", user=newer, user_aliases=(older,)) for older, newer in pairwise(keys)]
+        asked = erase(user=keys[-1])
+        assert left(tmp_path, row("oldest", user=keys[0]), asked, *overlaps[::-1]) == {"erase"}
+
+    def test_who_asked_under_the_first_key_is_erased_under_the_last(self, tmp_path: Path) -> None:
+        rows = [
+            row("k2", user="k2.anna", at=-50),
+            row("both", user="k2.anna", user_aliases=("k1.anna",), at=50),
+            erase(user="k1.anna"),
+        ]
+        assert left(tmp_path, *rows) == {"both", "erase"}
+
+    def test_a_browser_keeps_its_user(self, tmp_path: Path) -> None:
+        rows = [
+            row("early", client="k1.cookie", at=-50),
+            row("both", client="k2.cookie", client_aliases=("k1.cookie",), at=-40),
+            identify("is", user="k2.anna", client="k2.cookie", at=-30),
+            row("other", client="k1.other", at=-50),
+            erase(user="k2.anna"),
+        ]
+        assert left(tmp_path, *rows) == {"other", "erase"}
+
+    def test_a_browser_goes_to_the_next_user_whatever_either_is_called(self, tmp_path: Path) -> None:
+        rows = [
+            identify("is anna", user="k1.anna", client="k1.cookie", at=-50),
+            identify("is ben", user="k2.ben", client="k2.cookie", client_aliases=("k1.cookie",), at=-40),
+            row("of ben", client="k1.cookie", at=-30),
+            row("both", user="k2.anna", user_aliases=("k1.anna",), at=-20),
+            erase(user="k2.anna"),
+        ]
+        assert left(tmp_path, *rows) == {"is ben", "of ben", "erase"}
 
 
 class TestBrowsersThatTurnedOutToBeSomebody:
