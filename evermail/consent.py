@@ -27,10 +27,19 @@ class Statement(msgspec.Struct, array_like=True, frozen=True, order=True, gc=Fal
 def say(statements: list[Statement], statement: Statement) -> bool:
     """Adds a statement in its place. Returns whether it was not there yet.
 
-    Of more than `MAX_STATEMENTS` the oldest go, but never the last withdrawal.
+    Who agrees twice by one event id has said so once, the first time: a copy that was given a later time must
+    not undo a withdrawal in between. Of more than `MAX_STATEMENTS` the oldest go, but never the last
+    withdrawal.
     """
     if statement in statements:
         return False
+    if statement.allowed:
+        for known in statements:
+            if known.allowed and known.event_hash == statement.event_hash:
+                if known.second < statement.second:
+                    return False
+                statements.remove(known)
+                break
     insort(statements, statement)
     if len(statements) > MAX_STATEMENTS:
         withdrawal = _last_withdrawal(statements)

@@ -124,13 +124,14 @@ class ShopperState(msgspec.Struct, array_like=True):
         name = event.event_name
         updates: Updates = []
         if name is EventName.UPDATE_CONSENT:
-            # However late it comes, and whatever becomes of the event: what a shopper says holds.
+            # However late it comes, and whatever becomes of the event: what a shopper says holds. So does an
+            # erasure, below.
             updates = self.hear(event, marks.id_hash, now_us) or []
         standing = self.ids.judge(event, marks, second)
         if standing is Standing.COPY:
             return Verdict.DUPLICATE, updates
         if standing is Standing.COLLISION:
-            return Verdict.COLLISION, updates
+            return Verdict.COLLISION, self.erase(second) if name is EventName.ERASE_USER else updates
         if second <= self.erased_second:
             return Verdict.ERASED, updates
         if event.event_time < oldest_us and name not in NEVER_LATE:

@@ -43,7 +43,8 @@ def build(pipeline: beam.Pipeline, source: beam.PTransform, sinks: Sinks, config
     refused = [decoded.rejected, shopped.refused, *_store(shopped, enriched, config)]
 
     if sinks.triggers is not None:
-        enriched.events | "Carts" >> WatchCarts(config) | "PublishTriggers" >> sinks.triggers
+        told = (enriched.events, shopped.heard) | "ToldToCarts" >> beam.Flatten()
+        told | "Carts" >> WatchCarts(config) | "PublishTriggers" >> sinks.triggers
     if sinks.archive is not None:
         refused.append((shopped.accepted, shopped.late) | "Archive" >> sinks.archive)
     _dead_letters(refused, sinks)

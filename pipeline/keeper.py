@@ -30,7 +30,7 @@ from pipeline.config import JobConfig
 from pipeline.rotation import FormerNames
 
 ACCEPTED, ROW_UPDATES, REFUSED = "accepted", "row_updates", "refused"
-LATE, ERASURES = "late", "erasures"
+LATE, HEARD, ERASURES = "late", "heard", "erasures"
 MOVED, MOVED_FORMER, RENAMED = "moved", "moved_former", "renamed"
 
 REFRESH_US = 30 * clock.DAY
@@ -77,13 +77,13 @@ class Keeper:
         profile_key, erasure_key = Key(Profile.COLLECTION, shopper), Key(Erasure.COLLECTION, shopper)
         found = self._stored.read([profile_key, erasure_key])
         profile, erasure = found.get(profile_key), found.get(erasure_key)
-        state = from_profile(profile) if isinstance(profile, Profile) else ShopperState()
+        known = isinstance(profile, Profile)
+        state = self._stored.recalled(profile, from_profile) if known else ShopperState()
         if isinstance(erasure, Erasure):
-            before = state.dropped
-            updates = state.erase(erasure.erased_at // clock.SECOND)
-            if state.dropped != before or updates:
-                self.tally[names.DROPPED] += state.dropped - before
-                self.update_rows(updates)
+            before, held, erased_second = state.dropped, state.has_document, state.erased_second
+            self.update_rows(state.erase(erasure.erased_at // clock.SECOND))
+            self.tally[names.DROPPED] += state.dropped - before
+            if held and state.erased_second != erased_second:
                 self.note(flush=True)
         return state
 
@@ -139,15 +139,15 @@ class Keeper:
             event, oldest_us=received_us - self.config.allowed_lateness_us, now_us=received_us
         )
         tally = self.tally
-        if said is not None and said != state.statements and verdict not in _COUNTED:
-            self.note(flush=True)  # it is refused, and was heard
-            self.emit(LATE, consent.as_record(event))
+        if verdict not in _COUNTED and (
+            (said is not None and said != state.statements)
+            or (verdict is Verdict.COLLISION and event.event_name is EventName.ERASE_USER)
+        ):
+            self._hear_what_is_refused(shopper, event)
         if verdict is Verdict.ACCEPTED:
             self.changed = self.flush_wanted = True
             tally[names.ACCEPTED] += 1
             self.emit(ACCEPTED, Accepted(shopper, event))
-            if event.event_name is EventName.ERASE_USER:
-                self.erase_documents(shopper, state, event)
         elif verdict is Verdict.AGGREGATED:
             # Who has a document has the id kept there as well; nobody gets one for what may not be used.
             self.note(flush=state.has_document)
@@ -163,8 +163,17 @@ class Keeper:
             tally[names.ERASED] += 1
         else:
             self._refuse(event if state.may_use(event) else consent.for_aggregates(event), verdict)
+        if event.event_name is EventName.ERASE_USER and verdict in (Verdict.ACCEPTED, Verdict.COLLISION):
+            self.erase_documents(shopper, state, event)
         if updates:
             self.update_rows(updates)
+
+    def _hear_what_is_refused(self, shopper: str, event: Event) -> None:
+        """What people ask for is done even where the event is not counted: the archive and carts are told."""
+        self.note(flush=True)
+        record = consent.as_record(event)
+        self.emit(LATE, record)
+        self.emit(HEARD, Accepted(shopper, record))
 
     def update_rows(self, updates: Updates) -> None:
         """Puts changes to rows of neighbours aside: those of one row leave together, when the bundle ends."""
@@ -190,6 +199,7 @@ class Keeper:
     def erase_here(self, shopper: str, state: ShopperState, event: Event, second: int) -> None:
         """Does what an `erase_user` asks for here, before it goes on to somebody else."""
         self.update_rows(state.erase(second))
+        state.ids.remember(marks_of(event), second, counted=False)  # a copy with a later time erases no more
         self.note(flush=True)
         self.erase_documents(shopper, state, event)
 
@@ -210,7 +220,10 @@ class Keeper:
                 version=now_us,
                 updated_at=now_us,
                 expire_at=now_us + PROFILE_RETENTION_US,
-                erased_at=happened_us(event, self.received_us(event)),
+                # A newer one may have gone before: the store keeps what was written last.
+                erased_at=max(
+                    happened_us(event, self.received_us(event)), state.erased_second * clock.SECOND
+                ),
             )
             self.emit(ERASURES, erasure)
 
@@ -229,6 +242,8 @@ class Keeper:
         else:
             code = Code.ID_COLLISION
             message = f"event_id {event.event_id!r} was used before with another content"
+            if event.event_name is EventName.ERASE_USER:
+                message += "; the shopper was erased all the same"
         if verdict is not Verdict.LATE:
             self.tally[names.REJECTED_PREFIX + code] += 1
         receipt = event.receipt

@@ -23,6 +23,7 @@ from pipeline.former_names import FormerClients, FormerUsers
 from pipeline.keeper import (
     ACCEPTED,
     ERASURES,
+    HEARD,
     LATE,
     MOVED,
     MOVED_FORMER,
@@ -45,6 +46,7 @@ OUTPUTS = {
     ROW_UPDATES: typehints.Tuple[str, bytes],
     REFUSED: Rejected,
     LATE: Event,
+    HEARD: Accepted,
     ERASURES: Document,
     MOVED: typehints.Tuple[str, Arrival],
     MOVED_FORMER: typehints.Tuple[str, Arrival],
@@ -60,6 +62,8 @@ class Shopped(NamedTuple):
     """Changes to the rows of neighbours of items, as `evermail.interest.pack_all` packs them."""
     refused: beam.PCollection[Rejected]
     late: beam.PCollection[Event]
+    heard: beam.PCollection[Accepted]
+    """Requests of people that are not counted as accepted and hold all the same."""
     erasures: beam.PCollection[Document]
 
 

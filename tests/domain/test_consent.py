@@ -104,7 +104,9 @@ def test_what_came_before_a_withdrawal_and_arrives_after_it_is_not_kept() -> Non
 
 
 statements = st.lists(
-    st.builds(Statement, st.integers(0, 30), st.integers(0, 9), st.booleans()), unique=True, max_size=12
+    st.builds(Statement, st.integers(0, 30), st.integers(0, 99), st.booleans()),
+    unique_by=lambda one: one.event_hash,
+    max_size=12,
 )
 
 
@@ -121,11 +123,24 @@ def test_statements_are_heard_in_any_order(
     assert consent.allows(heard, second) == (not withdrawals or any(one.second <= second for one in after))
 
 
+@given(statements, st.integers(1, 9), st.randoms(use_true_random=False))
+def test_copies_of_a_grant_with_a_later_time_say_nothing(
+    given_: list[Statement], later: int, shuffle: random.Random
+) -> None:
+    copies = [Statement(one.second + later, one.event_hash, True) for one in given_ if one.allowed]
+    heard: list[Statement] = []
+    arriving = given_ + copies
+    shuffle.shuffle(arriving)
+    for one in arriving:
+        consent.say(heard, one)
+    assert heard == sorted(given_)
+
+
 @given(st.lists(st.booleans(), min_size=MAX_STATEMENTS + 1, max_size=60))
 def test_they_are_bounded_and_the_last_withdrawal_stays(allowed: list[bool]) -> None:
     heard: list[Statement] = []
     for at, one in enumerate(allowed):
-        consent.say(heard, Statement(at, 0, one))
+        consent.say(heard, Statement(at, at, one))
     assert len(heard) <= MAX_STATEMENTS
     assert all(
         consent.allows(heard, at) == (False not in allowed[at:]) for at in range(len(allowed) - 1)

@@ -11,7 +11,7 @@ from streaming_support import NOW, Collected, Stream, event
 
 from evermail.clock import SECOND
 from evermail.documents import Erasure
-from evermail.events import Code, Consent
+from evermail.events import Code, Consent, EventName
 from evermail.stores.sqlite import SqliteStore
 
 
@@ -65,6 +65,14 @@ class TestConsent:
         shop(Stream().arrives(event("A", at=-9, event_id="twice")).arrives(no).arrives(event("B", at=-7)))
         assert shop.history("anna") == ""
         assert [refused.code for refused in shop.out["refused"]] == [Code.ID_COLLISION]
+
+    def test_who_agreed_once_has_not_agreed_again_by_a_copy_with_a_later_time(self, shop: Shop) -> None:
+        yes = msgspec.structs.replace(says(True, at=-9), event_id="yes")
+        again = msgspec.structs.replace(yes, event_time=yes.event_time + 2 * SECOND)
+        shop(Stream().arrives(yes).arrives(says(False, at=-8)).arrives(again).arrives(event("A", at=-5)))
+        assert shop.history("anna") == ""
+        shop(Stream().arrives(event("B", at=-4)))  # a new job, without the state
+        assert shop.history("anna") == ""
 
     def test_one_by_a_browser_is_heard_by_the_user_even_if_its_id_was_used_before(self, shop: Shop) -> None:
         no = msgspec.structs.replace(says(False, at=-7, cookie="c1"), event_id="twice")
@@ -180,3 +188,36 @@ class TestErasure:
         shop(Stream().arrives(erase("anna", at=-1500)), allowed_lateness_us=SECOND)
         assert shop.profiles() == {}
         assert shop.out["refused"] == []
+
+    def test_it_is_done_even_if_its_id_was_used_before(self, shop: Shop) -> None:
+        again = msgspec.structs.replace(erase("anna", at=-7), event_id="twice")
+        shop(Stream().arrives(event("A", at=-9, event_id="twice")).arrives(event("B", at=-8)).arrives(again))
+        assert shop.profiles() == {}
+        assert [erasure.id for erasure in shop.out["erasures"]] == ["anna"]
+        (refused,) = shop.out["refused"]
+        assert (refused.code, "erased all the same" in refused.message) == (Code.ID_COLLISION, True)
+        (record,) = shop.out["late"]
+        assert (record.user_id, record.event_name) == ("anna", EventName.ERASE_USER)  # a rebuild has to know
+
+    def test_an_older_one_does_not_take_the_place_of_a_newer_one(self, shop: Shop) -> None:
+        later, earlier = erase("anna", at=-10, cookie="c1"), erase("anna", at=-20, cookie="c1")
+        shop(Stream().arrives(later, earlier))
+        told = {(erasure.id, erasure.erased_at) for erasure in shop.out["erasures"]}
+        assert told == {("anna", NOW - 10 * SECOND), ("c1", NOW - 10 * SECOND)}
+
+    def test_a_copy_of_it_with_a_later_time_erases_no_more_of_a_browser(self, shop: Shop) -> None:
+        one = erase(cookie="c1", at=-9)
+        copy = msgspec.structs.replace(one, event_time=NOW)
+        shop(
+            Stream().arrives(identify("anna", at=-12)).arrives(one).arrives(browser("A", at=-5)).arrives(copy)
+        )
+        assert shop.history("c1") == "A"
+        assert shop.counters["duplicate"] == 1
+
+    def test_one_that_a_job_did_not_finish_takes_what_is_left_of_a_browser(self, shop: Shop) -> None:
+        shop(Stream().arrives(browser("A", at=-12)).arrives(identify("anna", at=-10)))
+        assert shop.profiles()["c1"].moved_to == "anna"
+        unfinished = Erasure(id="c1", version=1, updated_at=1, expire_at=2 * NOW, erased_at=NOW - 8 * SECOND)
+        shop.store.put_many([unfinished])
+        shop(Stream().arrives(browser("B", at=-5)))
+        assert shop.profiles()["c1"].moved_to is None

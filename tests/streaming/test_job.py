@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 import pytest
@@ -34,7 +35,7 @@ from streaming_support import (
 from demo import fn_api, local_runner
 from demo.conservation import accounts, unsettled
 from demo.malformed import SPOILERS, spoil
-from evermail import clock
+from evermail import clock, repeats
 from evermail.clock import DAY, SECOND
 from evermail.documents import Document, Neighbors, Profile, Trending
 from evermail.events import Code
@@ -94,7 +95,8 @@ def job(settings: JobConfig, tmp_path: Path, collected: Collected, monkeypatch: 
         source: beam.PTransform, settings: JobConfig = settings, unrun: beam.Pipeline | None = None
     ) -> Left:
         p = unrun or pipeline()
-        job_module.build(p, source, job_module.Sinks(dead_letters=collected.into("dead letters")), settings)
+        sinks = job_module.Sinks(collected.into("dead letters"), triggers=collected.into("triggers"))
+        job_module.build(p, source, sinks, settings)
         result = run(p)
         store = SqliteStore(tmp_path / "store.sqlite3", clock=lambda: NOW)
         return Left(store, collected["dead letters"], result)
@@ -154,7 +156,12 @@ class TestASmallDay:
         # Ben looked at A a second time at the moment of the first: no pair of A with itself.
         # A row holds what was touched after its item in full, and what was touched before by half;
         # a view weighs 1, a cart 3.
-        assert out.neighbors == {"A": {"B": 1.0 + 3.0}, "B": {"A": 0.5 + 1.5}}
+        # Besides, one step led to a new item, and one to the same again; a cart is no step.
+        assert out.neighbors == {
+            "A": {"B": 1.0 + 3.0},
+            "B": {"A": 0.5 + 1.5},
+            repeats.ROW_ID: {"1n0-": 1.0, "1n00": 1.0},
+        }
         assert out.trending == {
             "global": {"A": 3.0, "B": 1.0 + 3.0},
             "category:chairs": {"A": 2.0},
@@ -232,7 +239,31 @@ def test_the_worker_code_of_dataflow_gives_the_same_documents(job: Job, settings
             unrun=beam.Pipeline(options=PipelineOptions([fn_api.RUNNER])),
         )
     assert {key: profile.events for key, profile in out.profiles.items()} == {ANNA: 2, BEN: 2}
-    assert out.neighbors == {"A": {"B": 4.0}, "B": {"A": 2.0}}
+    assert out.neighbors == {"A": {"B": 4.0}, "B": {"A": 2.0}, repeats.ROW_ID: {"1n0-": 1.0}}
     assert out.trending["global"] == {"A": 2.0, "B": 4.0}
     assert sorted(letter.code for letter in out.refused) == [Code.LATE, Code.MALFORMED_JSON]
     assert unsettled(out.counters) == []
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [{"event_name": "update_consent", "consent": {"personalization": False}}, {"event_name": "erase_user"}],
+)
+def test_what_a_refused_event_asks_for_holds_for_carts_too(
+    job: Job, collected: Collected, settings: JobConfig, wish: dict[str, Any]
+) -> None:
+    """An id that was used before makes it a dead letter, and a wish all the same."""
+    add = click("anna", "A", -60, "add_to_cart", event_id="twice")
+    time = clock.to_rfc3339(NOW - 30 * SECOND)
+    asks = wire(event_id="twice", event_time=time, user_id="anna", client_id=None, items=[], **wish)
+    stream = Stream().watermark(-100).arrives(add).passes().arrives(message(asks)).passes().watermark(20_000)
+    left = job(stream.source(), replace(settings, cart_gap_us=SECOND * 600))
+    assert collected["triggers"] == []
+    assert [refused.code for refused in left.refused] == [Code.ID_COLLISION]
+
+
+def test_a_cart_that_was_left_is_announced(job: Job, collected: Collected, settings: JobConfig) -> None:
+    add = click("anna", "A", -60, "add_to_cart")
+    stream = Stream().watermark(-100).arrives(add).passes().watermark(20_000)
+    job(stream.source(), replace(settings, cart_gap_us=SECOND * 600))
+    assert len(collected["triggers"]) == 1
