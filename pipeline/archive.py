@@ -145,7 +145,7 @@ class GatherFn(beam.DoFn):  # type: ignore[misc]
         held = (size.read() or 0) + len(chunk)
         chunks.add(chunk)
         if held >= self._config.archive_batch_bytes:
-            yield from _release(key, chunks, size, due)
+            yield from _release(key, chunks, size, due, drain)
             return
         size.write(held)
         if flush_timer.schedule(due, flush, self._config.timer_clock, self._config.archive_flush_us):
@@ -159,15 +159,17 @@ class GatherFn(beam.DoFn):  # type: ignore[misc]
         chunks: Any = beam.DoFn.StateParam(CHUNKS),
         size: Any = beam.DoFn.StateParam(SIZE),
         due: Any = beam.DoFn.StateParam(DUE),
+        drain: Any = beam.DoFn.TimerParam(DRAIN),
     ) -> Iterator[tuple[str, bytes]]:
         """It is time, or the job is being drained, or its input has an end."""
-        yield from _release(key, chunks, size, due)
+        yield from _release(key, chunks, size, due, drain)
 
 
-def _release(key: str, chunks: Any, size: Any, due: Any) -> Iterator[tuple[str, bytes]]:
+def _release(key: str, chunks: Any, size: Any, due: Any, drain: Any) -> Iterator[tuple[str, bytes]]:
     lines = b"".join(chunks.read())
     chunks.clear()
     size.clear()
     due.clear()
+    drain.clear()
     if lines:
         yield key.partition("/")[0], lines

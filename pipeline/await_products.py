@@ -98,6 +98,7 @@ class AwaitFn(beam.DoFn):  # type: ignore[misc]
         stored: Any = beam.DoFn.StateParam(WAITING),
         due: Any = beam.DoFn.StateParam(DUE),
         ask: Any = beam.DoFn.TimerParam(ASK),
+        drain: Any = beam.DoFn.TimerParam(DRAIN),
     ) -> Iterator[WindowedValue]:
         if due.read() is None:
             return  # a second firing of the same timer
@@ -113,10 +114,12 @@ class AwaitFn(beam.DoFn):  # type: ignore[misc]
             if facts is not None:
                 yield from self._settle(item_id, waiting, facts)
                 stored.clear()
+                drain.clear()
                 return
             self._given_up.inc(waiting.give_up())
         if not waiting.windows:
             stored.clear()
+            drain.clear()  # anybody may make up item ids: nothing stays of one
             return
         flush_timer.schedule(due, ask, self._config.timer_clock, waiting.next_pause())
         stored.write(waiting.to_bytes())

@@ -149,12 +149,12 @@ class TestDraining:
         for chunk in (b"1\n", b"2\n"):
             assert list(fn.process((f"{TODAY}/0", chunk), chunks, size, due, flush, drain)) == []
         assert drain.held == [GlobalWindow().max_timestamp()]
-        assert list(fn.release(f"{TODAY}/0", chunks, size, due)) == [(TODAY, b"1\n2\n")]
-        assert [cell.held for cell in (chunks, size, due)] == [[], [], []]
+        assert list(fn.release(f"{TODAY}/0", chunks, size, due, drain)) == [(TODAY, b"1\n2\n")]
+        assert [cell.held for cell in (chunks, size, due, drain)] == [[], [], [], []]
 
     def test_a_timer_that_fires_for_nothing_writes_nothing(self) -> None:
         fn = GatherFn(config())
-        assert list(fn.release(f"{TODAY}/0", Bag(), Cell(), Cell())) == []
+        assert list(fn.release(f"{TODAY}/0", Bag(), Cell(), Cell(), Cell())) == []
 
 
 class TestWhatIsKept:

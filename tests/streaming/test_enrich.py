@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import apache_beam as beam
 import pytest
@@ -37,6 +38,7 @@ from evermail.product_cache import MAX_IDS
 from evermail.stores import StoreUnavailable
 from evermail.stores.sqlite import SqliteStore
 from pipeline import names, products
+from pipeline.await_products import AwaitFn
 from pipeline.config import JobConfig
 from pipeline.enrich import Enrich, JoinFn
 from pipeline.trending import CountTrending
@@ -346,6 +348,24 @@ class TestUnknownProducts:
         out = enrich(stream.source(), settings)
         assert (out.counted[names.LINES_FOUND], out.counted[names.LINES_GIVEN_UP]) == (1, 0)
         assert out.lists["category:chairs"] == {"A": 1.0}
+
+
+@pytest.mark.parametrize("arriving", [{1: product("A")}, {}], ids=["found", "given up"])
+def test_no_timer_stays_of_a_wait_that_is_over(catalog: Catalog, arriving: dict[int, Product]) -> None:
+    """Anybody may make up item ids, and a drain fires the timers of all of them."""
+    catalog.arriving = arriving
+    clock = StoppedClock(NOW)
+    fn = AwaitFn(settings_with(timer_clock=clock, catalog_wait_us=1))
+    fn.setup()
+    fn.start_bundle()
+    stored, due, ask, drain = Mock(), Mock(), Mock(), Mock()
+    stored.read.return_value = due.read.return_value = None
+    fn.process(("A", (NOW, UNIT, 1)), stored, due, ask, drain)
+    drain.set.assert_called_once_with(GlobalWindow().max_timestamp())
+    stored.read.return_value, due.read.return_value = stored.write.call_args.args[0], NOW
+    assert len(list(fn.ask_again("A", stored, due, ask, drain))) == len(arriving)
+    drain.clear.assert_called_once_with()
+    stored.clear.assert_called_once_with()
 
 
 class TestInTheWorkerCodeOfDataflow:
