@@ -1,8 +1,9 @@
 """Which items go together: touches of items by one shopper, and the pairs they make.
 
-A touch is paired with the distinct items before it. The result does not depend on the order in which
-touches arrive: event time rules, and when a late one slips in between earlier ones, the pairs that it
-changes are taken back and made again.
+A touch is paired with the distinct items before it, and it tells whether the shopper came back to one of them
+(`evermail.repeats`). The result does not depend on the order in which touches arrive: event time rules, and
+when a late one slips in between earlier ones, the pairs and returns that it changes are taken back and made
+again.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from evermail import clock
+from evermail import clock, repeats
+from evermail.constants import SERVED, Constants
 from evermail.decay import UNIT, DecayedRow
 from evermail.events import EventName
 
@@ -23,17 +25,16 @@ TOUCHES = {
     EventName.ADD_TO_CART: 3.0,
     EventName.PURCHASE: 5.0,
 }
-"""How strongly an event speaks for its items. A first guess, to be tuned on data; halves only, so that
-amounts stay whole numbers."""
+"""How strongly an event speaks for its items. A guess: public click data, which know views
+only, cannot tune it."""
 
-HALF_LIFE_US = 14 * clock.DAY
-"""A co-visit counts half after this time: writer and reader must use the same."""
+LOOKS = frozenset({EventName.VIEW_ITEM.value, EventName.EMAIL_CLICK.value})
+"""What counts as coming back to an item. That a cart is filled with the item just seen does not."""
 
-LOOK_BACK = 10
-"""A touch is paired with this many previous distinct items, the d-th with weight 1/d."""
+HALF_LIFE_US = round(SERVED.half_life_days * clock.DAY)
+"""Of all rows of neighbours: writer and reader must use the same."""
 
-BACKWARD = 0.5
-"""Weight of "seen before" against "seen after"."""
+LOOK_BACK = SERVED.look_back
 
 MAX_LINES = 10
 """Lines of one event that become touches. A page or an order of hundreds of lines says little about each, and
@@ -103,6 +104,9 @@ class Changes:
         for item_id, (forward, backward) in zip(earlier, _AMOUNTS[touch.event], strict=False):
             own_amounts.append((item_id, backward))
             result.append((item_id, RowUpdate(time, False, [(own, forward)])))
+        entry = _return(touches, len(touches), touch)
+        if entry is not None:
+            result.append((repeats.ROW_ID, RowUpdate(_grain(time), True, [(entry, UNIT)])))
         touches.append(touch)
         return result
 
@@ -111,12 +115,17 @@ class Changes:
         self.touch(touch)
         if not touches or touch > touches[-1]:
             self._pair(touch, _look_back(touches, len(touches), touch.item_id), 1)
+            self._count(touch, _return(touches, len(touches), touch), 1)
             touches.append(touch)
             return
         before = list(touches)
         insort(touches, touch)
         at = touches.index(touch)
         self._pair(touch, _look_back(touches, at, touch.item_id), 1)
+        self._count(touch, _return(touches, at, touch), 1)
+        for index in range(at + 1, min(len(touches), at + 1 + repeats.WINDOW)):
+            later = touches[index]
+            self._recount(later, _return(before, index - 1, later), _return(touches, index, later))
         for index in range(at + 1, len(touches)):
             later = touches[index]
             old = _look_back(before, index - 1, later.item_id)
@@ -130,6 +139,7 @@ class Changes:
         """Unmakes all pairs that a history shows."""
         for index, touch in enumerate(touches):
             self._pair(touch, _look_back(touches, index, touch.item_id), -1)
+            self._count(touch, _return(touches, index, touch), -1)
 
     def narrow(self, touches: Sequence[Touch], kept: Sequence[Touch]) -> None:
         """Takes out what some touches of a history were paired with the ones that leave it. Pairs among those
@@ -141,6 +151,7 @@ class Changes:
             if old != new:
                 self._pair(touch, old, -1)
                 self._pair(touch, new, 1)
+            self._recount(touch, _return(touches, place[touch], touch), _return(kept, index, touch))
 
     def records(self) -> list[tuple[str, RowUpdate]]:
         """At most one record for each row and event time."""
@@ -164,6 +175,20 @@ class Changes:
                 row[own] = row.get(own, 0) + sign * forward
             own_row[item_id] = own_row.get(item_id, 0) + sign * backward
 
+    def _recount(self, touch: Touch, old: str | None, new: str | None) -> None:
+        if old != new:
+            self._count(touch, old, -1)
+            self._count(touch, new, 1)
+
+    def _count(self, touch: Touch, entry: str | None, sign: int) -> None:
+        if entry is None:
+            return
+        row = repeats.ROW_ID, _grain(touch.event_time)
+        if sign > 0:
+            self._touched.add(row)
+        amounts = self._amounts.setdefault(row, {})
+        amounts[entry] = amounts.get(entry, 0) + sign * UNIT
+
 
 def _look_back(touches: Sequence[Touch], index: int, own: str) -> list[str]:
     """The distinct other items before `touches[index]`, newest first, at most `LOOK_BACK`."""
@@ -177,12 +202,26 @@ def _look_back(touches: Sequence[Touch], index: int, own: str) -> list[str]:
     return found
 
 
-def _amounts(weight: float) -> list[tuple[int, int]]:
-    """(forward, backward) amounts by distance, nearest first."""
-    return [
-        (round(weight * UNIT / distance), round(weight * BACKWARD * UNIT / distance))
-        for distance in range(1, LOOK_BACK + 1)
-    ]
+def _return(touches: Sequence[Touch], index: int, touch: Touch) -> str | None:
+    """What `touch`, in its place `index` after those before it, says of returns to earlier items."""
+    if touch.event not in LOOKS:
+        return None
+    before = [earlier.item_id for earlier in touches[max(0, index - repeats.WINDOW) : index]]
+    before.reverse()
+    return repeats.key(before, touch.item_id)
+
+
+def _grain(time_us: int) -> int:
+    return time_us // repeats.GRAIN_US * repeats.GRAIN_US
+
+
+def amounts(weight: float, constants: Constants) -> list[tuple[int, int]]:
+    """(forward, backward) amounts of a touch that weighs so much, by distance, nearest first."""
+    found = []
+    for distance in range(1, constants.look_back + 1):
+        amount = weight * UNIT / distance**constants.distance
+        found.append((round(amount), round(amount * constants.backward)))
+    return found
 
 
 def pack_all(packed: list[bytes]) -> bytes:
@@ -199,4 +238,4 @@ _ENCODER = msgspec.msgpack.Encoder()
 _SEVERAL = msgspec.msgpack.Decoder(list[bytes])
 _DECODER = msgspec.msgpack.Decoder(RowUpdate)
 
-_AMOUNTS = {name.value: _amounts(weight) for name, weight in TOUCHES.items()}
+_AMOUNTS = {name.value: amounts(weight, SERVED) for name, weight in TOUCHES.items()}

@@ -1,24 +1,21 @@
-"""Which items go into the slots of an email: pure functions from documents to an order with reasons."""
+"""Which items go into the slots of an email: pure functions from documents to an order with reasons.
+
+An open takes three reads: the profile, the `first_rows`, and the `second_rows`. The second may be left out,
+or come from memory that is minutes old: without them the order is somewhat worse, nothing else.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from itertools import islice
+from math import fsum, prod
 
 import msgspec
 
+from evermail import clock, repeats
+from evermail.constants import SERVED, Constants
 from evermail.documents import Neighbors, Profile
-from evermail.interest import HALF_LIFE_US
-
-CONTEXT = 10
-"""How many of a shopper's last distinct items are asked for their neighbours."""
-
-CONTEXT_DECAY = 0.6
-ROW_PRIOR = 5.0
-ROW_EXPONENT = 0.75
-REMINDER_GAIN = 0.6
-REMINDER_DECAY = 0.8
-"""Constants of `score`, a first guess on public click data, to be tuned."""
 
 
 class Why(StrEnum):
@@ -43,52 +40,137 @@ class Ranked(msgspec.Struct, frozen=True):
     because: str = ""
 
 
-def context(profile: Profile) -> list[str]:
-    """The last distinct items of a shopper, newest first."""
+def context(profile: Profile, *, constants: Constants = SERVED) -> list[str]:
+    """The last distinct items of a shopper, newest first: those whose neighbours are asked for."""
     distinct = dict.fromkeys(seen.item_id for seen in profile.history)
-    return list(distinct)[:CONTEXT]
+    return list(islice(distinct, constants.context))
+
+
+def first_rows(profile: Profile, *, constants: Constants = SERVED) -> list[str]:
+    """Ids of the rows to read first."""
+    items = context(profile, constants=constants)
+    return [*items, repeats.ROW_ID] if items else []
+
+
+def second_rows(
+    profile: Profile, rows: Mapping[str, Neighbors], *, now_us: int, constants: Constants = SERVED
+) -> list[str]:
+    """Ids of the rows to read then, given the first `rows`: those of the best candidates."""
+    together = _Together(constants, now_us)
+    together.add_context(context(profile, constants=constants), rows)
+    return [item_id for item_id in together.best() if item_id not in rows]
 
 
 def personal(
-    profile: Profile, rows: Mapping[str, Neighbors], *, now_us: int, half_life_us: int = HALF_LIFE_US
+    profile: Profile, rows: Mapping[str, Neighbors], *, now_us: int, constants: Constants = SERVED
 ) -> list[Ranked]:
-    """Items for one shopper, best first, from the neighbours of the last items and reminders of them.
+    """Items for one shopper, best first, from whatever `rows` there are. Bought items are out.
 
-    S(j) = sum over p of c^p R[p][j] / (sum_k R[p][k] + 5)^0.75, p = 0 being the newest item, R faded to now;
-    an item seen p items ago is reminded of with 0.6 * 0.8^(p-1) of the best S. Bought items are out,
-    and so is the newest one: the shopper has just left it.
+    With R the rows faded to now, p = 0 the shopper's newest item, and the names of `Constants`:
+    S(j) = sum over p of context_decay^p R[p][j] / (total of R[p] + row_prior)^row_exponent. Of the best,
+    those whose rows there are get S(k) * ((1 + total of R[k]) / their geometric mean)^-lift, and then give
+    hop_weight * S(k) R[k][j] / (total of R[k] + row_prior)^row_exponent to their neighbours j. The score is
+    the probability P(j) = P_return(j) + (1 - sum P_return) * S(j) / sum S, with P_return from
+    `repeats.chances`.
     """
-    recent = context(profile)
-    scores: dict[str, float] = {}
-    strongest: dict[str, tuple[float, str]] = {}
-    for position, seed in enumerate(recent):
-        row = rows.get(seed)
-        if row is None:
-            continue
-        fade = 2.0 ** (-max(0, now_us - row.as_of) / half_life_us)
-        norm = CONTEXT_DECAY**position * fade / (row.total * fade + ROW_PRIOR) ** ROW_EXPONENT
-        for neighbor in row.neighbors:
-            part = norm * neighbor.weight
-            if part <= 0.0:
-                continue  # faded away
-            scores[neighbor.item_id] = scores.get(neighbor.item_id, 0.0) + part
-            if part > strongest.get(neighbor.item_id, (0.0, ""))[0]:
-                strongest[neighbor.item_id] = (part, seed)
-    best = max(scores.values(), default=1.0)
-    reminders = {
-        item_id: REMINDER_GAIN * REMINDER_DECAY ** (position - 1) * best
-        for position, item_id in enumerate(recent)
-        if position > 0
-    }
+    together = _Together(constants, now_us)
+    together.add_context(context(profile, constants=constants), rows)
+    together.add_hops(rows)
+    returns = dict(_returns(profile, rows, now_us, constants))
+    whole = fsum(together.scores.values())
+    share = (1.0 - sum(returns.values())) / whole if whole > 0.0 else 0.0
     ranked = []
-    for item_id in scores.keys() | reminders.keys():
-        if item_id in profile.purchased or item_id == recent[0]:
+    for item_id, score in together.scores.items():
+        if item_id in profile.purchased or score <= 0.0:
             continue
-        together, reminder = scores.get(item_id, 0.0), reminders.get(item_id, 0.0)
-        score = together + reminder
-        if reminder > together:
-            ranked.append(Ranked(item_id, score, Why.REMINDER, item_id))
+        part, again = share * score, returns.pop(item_id, 0.0)
+        if again > part:
+            ranked.append(Ranked(item_id, part + again, Why.REMINDER, item_id))
         else:
-            ranked.append(Ranked(item_id, score, Why.SEEN_TOGETHER, strongest[item_id][1]))
+            ranked.append(Ranked(item_id, part + again, Why.SEEN_TOGETHER, together.because[item_id]))
+    for item_id, again in returns.items():
+        if item_id not in profile.purchased:
+            ranked.append(Ranked(item_id, again, Why.REMINDER, item_id))
     ranked.sort(key=lambda one: (-one.score, one.item_id))
     return ranked
+
+
+def _returns(
+    profile: Profile, rows: Mapping[str, Neighbors], now_us: int, constants: Constants
+) -> list[tuple[str, float]]:
+    before = [seen.item_id for seen in profile.history[: repeats.WINDOW]]
+    row = rows.get(repeats.ROW_ID)
+    if row is None:
+        return repeats.chances(before, (), constants.repeats_prior)
+    fade = _fade(row, now_us, constants)
+    counts = [(one.item_id, fade * one.weight) for one in row.neighbors]
+    return repeats.chances(before, counts, constants.repeats_prior)
+
+
+class _Together:
+    """What goes with the shopper's items: scores, and for each the shopper's item that says most for it."""
+
+    def __init__(self, constants: Constants, now_us: int) -> None:
+        self._constants = constants
+        self._now_us = now_us
+        self.scores: dict[str, float] = {}
+        self.because: dict[str, str] = {}
+
+    def add_context(self, items: list[str], rows: Mapping[str, Neighbors]) -> None:
+        scores, because = self.scores, self.because
+        strongest: dict[str, float] = {}
+        weight = 1.0
+        for item_id in items:
+            row = rows.get(item_id)
+            if row is not None:
+                factor = weight * self._factor(row)
+                for neighbor in row.neighbors:
+                    other, part = neighbor.item_id, factor * neighbor.weight
+                    if part <= 0.0:
+                        continue  # faded away
+                    scores[other] = scores.get(other, 0.0) + part
+                    if part > strongest.get(other, 0.0):
+                        strongest[other] = part
+                        because[other] = item_id
+            weight *= self._constants.context_decay
+
+    def best(self) -> list[str]:
+        """The items whose own neighbours are worth asking for, best first."""
+        ordered = sorted(self.scores.items(), key=_heaviest_first)
+        return [item_id for item_id, _ in ordered[: self._constants.hops]]
+
+    def add_hops(self, rows: Mapping[str, Neighbors]) -> None:
+        constants, scores, because = self._constants, self.scores, self.because
+        asked = [rows[item_id] for item_id in self.best() if item_id in rows]
+        if not asked:
+            return
+        busy = [1.0 + row.total * _fade(row, self._now_us, constants) for row in asked]
+        mean = prod(busy) ** (1 / len(busy))
+        for row, total in zip(asked, busy, strict=True):
+            scores[row.id] *= (total / mean) ** -constants.lift
+        asked.sort(key=lambda row: (-scores[row.id], row.id))
+        found: dict[str, float] = {}
+        for row in asked:
+            factor = constants.hop_weight * scores[row.id] * self._factor(row)
+            if factor <= 0.0:
+                continue
+            for neighbor in row.neighbors[: constants.hop_neighbors]:
+                other = neighbor.item_id
+                if neighbor.weight > 0.0:
+                    found[other] = found.get(other, 0.0) + factor * neighbor.weight
+                    because.setdefault(other, because[row.id])
+        for other, part in found.items():
+            scores[other] = scores.get(other, 0.0) + part
+
+    def _factor(self, row: Neighbors) -> float:
+        fade = _fade(row, self._now_us, self._constants)
+        return fade / (row.total * fade + self._constants.row_prior) ** self._constants.row_exponent
+
+
+def _fade(row: Neighbors, now_us: int, constants: Constants) -> float:
+    age_days = max(0, now_us - row.as_of) / clock.DAY
+    return pow(2.0, -age_days / constants.half_life_days)
+
+
+def _heaviest_first(entry: tuple[str, float]) -> tuple[float, str]:
+    return -entry[1], entry[0]

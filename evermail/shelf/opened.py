@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -126,12 +126,11 @@ def read_open(about_shopper: Reading, read: Reading, shopper: str, campaign: str
     just_left = None
     if profile is not None:
         recent = ranking.context(profile)
-        rows = about_shopper.many(Neighbors, recent)
+        just_left = next(iter(recent), None)
+        asked, lists = _read_about(about_shopper, profile, just_left, now_us)
+        rows = {item_id: asked[item_id] for item_id in recent if item_id in asked}
         # What was bought may be shown again after a while, which the screen decides.
-        personal = ranking.personal(msgspec.structs.replace(profile, purchased={}), rows, now_us=now_us)
-        if recent:
-            just_left = recent[0]
-            lists = _category_lists(about_shopper, just_left)
+        personal = ranking.personal(msgspec.structs.replace(profile, purchased={}), asked, now_us=now_us)
     shared = [*(Key(Trending.COLLECTION, scope) for scope in (GLOBAL, CATALOG)), _CURRENT_RULES]
     everywhere = read.keys(shared)
     lists += [found for key in shared if isinstance(found := everywhere.get(key), Trending)]
@@ -163,9 +162,26 @@ def read_open(about_shopper: Reading, read: Reading, shopper: str, campaign: str
 _CURRENT_RULES = Key(Rules.COLLECTION, Rules.CURRENT)
 
 
-def _category_lists(read: Reading, item_id: str) -> list[Trending]:
-    product = read.one(Product, item_id)
-    if product is None or not product.category:
-        return []
-    found = read.one(Trending, category_scope(product.category))
-    return [found] if found is not None else []
+def _read_about(
+    read: Reading, profile: Profile, just_left: str | None, now_us: int
+) -> tuple[dict[str, Neighbors], list[Trending]]:
+    """Rows of neighbours for a shopper, and what trends in the category of the item just left.
+
+    Two reads: of the shopper's own items, then of what those lead to.
+    """
+    keys = [Key(Neighbors.COLLECTION, row_id) for row_id in ranking.first_rows(profile)]
+    if just_left is not None:
+        keys.append(Key(Product.COLLECTION, just_left))
+    found = read.keys(keys)
+    rows = _rows_of(found)
+    product = found.get(Key(Product.COLLECTION, just_left)) if just_left is not None else None
+    then = ranking.second_rows(profile, rows, now_us=now_us)
+    keys = [Key(Neighbors.COLLECTION, row_id) for row_id in then]
+    if isinstance(product, Product) and product.category:
+        keys.append(Key(Trending.COLLECTION, category_scope(product.category)))
+    found = read.keys(keys)
+    return rows | _rows_of(found), [one for one in found.values() if isinstance(one, Trending)]
+
+
+def _rows_of(found: Mapping[Key, Document]) -> dict[str, Neighbors]:
+    return {key.id: one for key, one in found.items() if isinstance(one, Neighbors)}

@@ -122,11 +122,11 @@ def busy_shop(**options: Any) -> Shop:
 def test_a_known_shopper_gets_what_goes_with_the_last_items() -> None:
     shop = busy_shop()
     answer = shop.answer(slots=3)
-    assert [item.item_id for item in answer.items] == ["X", "B", "Y"]
+    assert [item.item_id for item in answer.items] == ["X", "Y", "B"]
     assert [item.reason for item in answer.items] == [
         "Seen with Kettle A",
-        "You looked at this",
         "Seen with Kettle B",
+        "You looked at this",
     ]
     assert (answer.source, answer.as_of) == (Source.PERSONAL, AS_OF)
 
@@ -232,7 +232,7 @@ def test_what_cannot_be_bought_is_replaced_by_the_next_best(gone: str, how: str)
             del shop.store.documents[key]
         else:
             shop.store.documents[key] = product(item_id, available=False)
-    expected = [one for one in "XBYUVS" if one not in gone][:3]
+    expected = [one for one in "XYBUVS" if one not in gone][:3]
     assert shop.shows(3) == "".join(expected)
 
 
@@ -424,7 +424,7 @@ def test_each_read_is_given_what_is_left() -> None:
     shop.store.takes_s = 0.02
     shop.answer(slots=3)
     given = [timeout_s for _, _, timeout_s in shop.store.reads]
-    assert given == pytest.approx([0.14, 0.12, 0.10, 0.08, 0.12, 0.10])
+    assert given == pytest.approx([0.14, 0.12, 0.10, 0.14, 0.12])
 
 
 def test_after_the_deadline_the_store_is_not_asked_again() -> None:

@@ -23,6 +23,7 @@ from streaming_support import (
     totals,
 )
 
+from evermail import repeats
 from evermail.clock import DAY, SECOND
 from evermail.decay import UNIT, DecayedRow
 from evermail.documents import SHARED_RETENTION_US, Neighbor, Neighbors
@@ -137,8 +138,12 @@ def test_duplicates_and_refused_events_count_for_nothing(collected: Collected) -
     shopped = p | stream.source() | Shoppers(job)
     shopped.row_updates | CountNeighbors(job) | collected.into("rows")
     run(p)
-    # B was seen right after A: 1 forwards, half of that backwards
-    assert {row.id: totals(row.neighbors) for row in collected["rows"]} == {"A": {"B": 1.0}, "B": {"A": 0.5}}
+    # B was seen right after A: 1 forwards, half of that backwards, and one step to a new item
+    assert {row.id: totals(row.neighbors) for row in collected["rows"]} == {
+        "A": {"B": 1.0},
+        "B": {"A": 0.5},
+        repeats.ROW_ID: {"1n0-": 1.0},
+    }
 
 
 def test_a_row_that_nothing_changes_is_forgotten(rows: Rows) -> None:

@@ -10,6 +10,7 @@ import pytest
 from apache_beam.transforms.timeutil import TimeDomain
 from streaming_support import NOW, Collected, Stream, config, event, pipeline, run
 
+from evermail import repeats
 from evermail.clock import DAY, SECOND
 from evermail.documents import Profile
 from evermail.event_ids import MAX_IDS
@@ -195,8 +196,8 @@ class TestProfiles:
         rows = {row for row, _ in out["row_updates"]}
         updates = [(row, one) for row, packed in out["row_updates"] for one in unpack_all(packed)]
         paired = {(row, item) for row, update in updates for item, _ in update.amounts}
-        assert rows == {"A", "B", "C"}
-        assert paired == {("A", "C"), ("C", "A")}
+        assert rows == {"A", "B", "C", repeats.ROW_ID}
+        assert paired == {("A", "C"), ("C", "A"), (repeats.ROW_ID, "1n0-")}
 
 
 def test_disorder_gives_the_same_profile(shop: Run) -> None:
