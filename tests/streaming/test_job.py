@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 import pytest
@@ -94,7 +95,8 @@ def job(settings: JobConfig, tmp_path: Path, collected: Collected, monkeypatch: 
         source: beam.PTransform, settings: JobConfig = settings, unrun: beam.Pipeline | None = None
     ) -> Left:
         p = unrun or pipeline()
-        job_module.build(p, source, job_module.Sinks(dead_letters=collected.into("dead letters")), settings)
+        sinks = job_module.Sinks(collected.into("dead letters"), triggers=collected.into("triggers"))
+        job_module.build(p, source, sinks, settings)
         result = run(p)
         store = SqliteStore(tmp_path / "store.sqlite3", clock=lambda: NOW)
         return Left(store, collected["dead letters"], result)
@@ -241,3 +243,27 @@ def test_the_worker_code_of_dataflow_gives_the_same_documents(job: Job, settings
     assert out.trending["global"] == {"A": 2.0, "B": 4.0}
     assert sorted(letter.code for letter in out.refused) == [Code.LATE, Code.MALFORMED_JSON]
     assert unsettled(out.counters) == []
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [{"event_name": "update_consent", "consent": {"personalization": False}}, {"event_name": "erase_user"}],
+)
+def test_what_a_refused_event_asks_for_holds_for_carts_too(
+    job: Job, collected: Collected, settings: JobConfig, wish: dict[str, Any]
+) -> None:
+    """An id that was used before makes it a dead letter, and a wish all the same."""
+    add = click("anna", "A", -60, "add_to_cart", event_id="twice")
+    time = clock.to_rfc3339(NOW - 30 * SECOND)
+    asks = wire(event_id="twice", event_time=time, user_id="anna", client_id=None, items=[], **wish)
+    stream = Stream().watermark(-100).arrives(add).passes().arrives(message(asks)).passes().watermark(20_000)
+    left = job(stream.source(), replace(settings, cart_gap_us=SECOND * 600))
+    assert collected["triggers"] == []
+    assert [refused.code for refused in left.refused] == [Code.ID_COLLISION]
+
+
+def test_a_cart_that_was_left_is_announced(job: Job, collected: Collected, settings: JobConfig) -> None:
+    add = click("anna", "A", -60, "add_to_cart")
+    stream = Stream().watermark(-100).arrives(add).passes().watermark(20_000)
+    job(stream.source(), replace(settings, cart_gap_us=SECOND * 600))
+    assert len(collected["triggers"]) == 1
