@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evermail import clock
+from evermail.consent import Statement
 from evermail.documents import Profile, Seen
 from evermail.holdings import CartLine, Holdings
 from evermail.interest import Touch
@@ -42,7 +43,11 @@ def to_profile(state: ShopperState, shopper: str, now_us: int) -> Profile:
 
 
 def from_profile(profile: Profile) -> ShopperState:
-    """A state to go on from: all of it if the profile has its memory, else what the document says."""
+    """A state to go on from: all of it if the profile has its memory, else what the document says.
+
+    What shoppers said is in the memory alone. A document that shows nothing is there because of that: it is
+    taken for a refusal, as nobody who refused may be used again.
+    """
     if profile.memory:
         state = ShopperState.from_bytes(profile.memory)
         state.version = max(state.version, profile.version)
@@ -52,7 +57,9 @@ def from_profile(profile: Profile) -> ShopperState:
         item_id: CartLine(purchased.get(item_id, 0)).changed((profile.as_of, 0, quantity))
         for item_id, quantity in profile.cart.items()
     }
+    refused = not (profile.events or profile.moved_to)
     return ShopperState(
+        statements=[Statement(profile.updated_at // clock.SECOND, 0, False)] if refused else [],
         events=profile.events,
         as_of=profile.as_of,
         version=profile.version,

@@ -18,7 +18,7 @@ from apache_beam.metrics import Metrics
 from evermail import clock
 from evermail.documents import Document, Erasure
 from evermail.events import Rejected
-from evermail.stores import StoreUnavailable
+from evermail.stores import StoreUnavailable, UnreadableDocument
 from pipeline import names
 from pipeline.config import JobConfig
 from pipeline.store_writer import WriteDocuments
@@ -84,7 +84,11 @@ class DeleteFn(beam.DoFn):  # type: ignore[misc]
 
     def _delete(self, erasure: Erasure) -> bool:
         """Returns whether it is the newest erasure of its shopper, of which the store has to know."""
-        done = self._store.get_many([erasure.key]).get(erasure.key)
+        try:
+            done = self._store.get_many([erasure.key]).get(erasure.key)
+        except UnreadableDocument as problem:
+            _LOG.warning("an erasure is done again: %s", problem)
+            done = None
         if isinstance(done, Erasure) and done.erased_at >= erasure.erased_at:
             return done.erased_at == erasure.erased_at
         keys = self._store.about(erasure.id)

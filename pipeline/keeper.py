@@ -77,8 +77,9 @@ class Keeper:
         profile_key, erasure_key = Key(Profile.COLLECTION, shopper), Key(Erasure.COLLECTION, shopper)
         found = self._stored.read([profile_key, erasure_key])
         profile, erasure = found.get(profile_key), found.get(erasure_key)
-        known = isinstance(profile, Profile)
-        state = self._stored.recalled(profile, from_profile) if known else ShopperState()
+        state = ShopperState()
+        if isinstance(profile, Profile):
+            state = self._stored.recalled(profile, from_profile)
         if isinstance(erasure, Erasure):
             before, held, erased_second = state.dropped, state.has_document, state.erased_second
             self.update_rows(state.erase(erasure.erased_at // clock.SECOND))

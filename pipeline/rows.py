@@ -217,7 +217,7 @@ class RowsFn(beam.DoFn):  # type: ignore[misc]
         document = self._stored.read([stored_key]).get(stored_key)
         if document is None:
             return DecayedRow(self._half_life_us, self._capacity), Shown()
-        row = self._row_of(document)
+        row = self._stored.recalled(document, self._row_of)
         return row, Shown(document.version, row.top(rankings.HEAD))
 
     def _row_of(self, document: Document) -> DecayedRow:

@@ -11,8 +11,17 @@ from evermail.stores.base import (
     Store,
     StoreError,
     StoreUnavailable,
+    UnreadableDocument,
     WriteResult,
     open_store,
 )
 
-__all__ = ["Outcome", "Store", "StoreError", "StoreUnavailable", "WriteResult", "open_store"]
+__all__ = [
+    "Outcome",
+    "Store",
+    "StoreError",
+    "StoreUnavailable",
+    "UnreadableDocument",
+    "WriteResult",
+    "open_store",
+]

@@ -20,6 +20,10 @@ class StoreUnavailable(StoreError):
     """A store cannot answer now; the same call may succeed later."""
 
 
+class UnreadableDocument(StoreError):
+    """What is stored under one of the keys is not a document of this version. The others can be read."""
+
+
 class Outcome(StrEnum):
     WRITTEN = "written"
     STALE = "stale"
@@ -46,7 +50,8 @@ class Store(Protocol):
     ) -> dict[Key, Document]:
         """The documents that exist, in one round trip. Missing ones, and those whose `expire_at` is
         past, are absent. Their `memory` is empty unless it is asked for: only a writer needs it, and nobody
-        else is to carry it. Raises `StoreUnavailable` when the store does not answer within `timeout_s`."""
+        else is to carry it. Raises `StoreUnavailable` when the store does not answer within `timeout_s`, and
+        `UnreadableDocument` when there is one among them."""
         ...
 
     def put_many(self, documents: Sequence[Document]) -> list[WriteResult]:

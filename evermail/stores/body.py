@@ -12,7 +12,7 @@ import msgspec
 
 from evermail.clock import SECOND
 from evermail.documents import TYPES, Document, Key, from_json, to_json
-from evermail.stores.base import Outcome, StoreError, WriteResult
+from evermail.stores.base import Outcome, UnreadableDocument, WriteResult
 
 MAX_ID_BYTES = 1500
 MAX_DOCUMENT_BYTES = 1_000_000
@@ -71,14 +71,14 @@ def is_storable(key: Key) -> bool:
 def read(key: Key, body: bytes | str, memory: bytes = b"") -> Document:
     """The document of a stored body, and of the memory beside it if that was asked for.
 
-    Raises `StoreError` if it is not one of its collection.
+    Raises `UnreadableDocument` if it is not one of its collection.
     """
     try:
         document = from_json(key.collection, body)
         document.memory = memory
         return document
-    except (msgspec.DecodeError, KeyError) as problem:
-        raise StoreError(
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError) as problem:
+        raise UnreadableDocument(
             f"{key.collection}/{key.id} is not a document of this version: {problem}"
         ) from problem
 
