@@ -3,8 +3,7 @@
 Stock (Beam 2.77), the runner does all its work in one thread and
 - pulls ten messages at a time and waits up to 30 s for the first. While it waits no timer fires, so the last
   profiles of a burst stay unwritten, and ten messages a round trip cap it well below what it can process;
-- counts only the first bundle of each step: the scope that counters report to is cached with the first
-  bundle's container, and what later bundles count is never read;
+- counts only the first bundle of each step (pipeline/local_counters.py);
 - reads the state and timer declarations of a DoFn from its source, by reflection, many times a bundle;
 - copies the timers of every key in a bundle in depth, though they are only names and times;
 - asks every key of every stateful step for its timers after every bundle, so each event costs more as
@@ -25,14 +24,15 @@ from copy import deepcopy
 from heapq import heappop, heappush
 from typing import Any
 
-from apache_beam.metrics.execution import MetricsContainer
-from apache_beam.runners.direct import executor, transform_evaluator, watermark_manager
+from apache_beam.runners.direct import transform_evaluator, watermark_manager
 from apache_beam.runners.direct.evaluation_context import EvaluationContext
 from apache_beam.runners.direct.util import TimerFiring
 from apache_beam.transforms import DoFn, userstate
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.trigger import InMemoryUnmergedState
 from apache_beam.utils.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP, Timestamp
+
+from pipeline.local_counters import count_every_bundle
 
 PULL_MESSAGES = 200
 IDLE_S = 0.02
@@ -49,7 +49,7 @@ def patch() -> None:
 
 def patch_all_but_the_source() -> None:
     """The same for pipelines that do not read from Pub/Sub."""
-    _count_every_bundle()
+    count_every_bundle()
     _read_declarations_once()
     _copy_timers_flat()
     _look_for_timers_only_where_due()
@@ -86,22 +86,6 @@ def _pull_more_and_wait_less() -> None:
         return _QuickClient(stock(cls, transform))
 
     evaluator._get_subscriber_client = quick
-
-
-def _count_every_bundle() -> None:
-    """Gives all bundles of a step the one container that its cached scope knows, emptied for each attempt."""
-    containers: dict[str, MetricsContainer] = {}
-    stock_attempt = executor.TransformExecutor.attempt_call
-
-    def container(step_name: str) -> MetricsContainer:
-        return containers.setdefault(step_name, MetricsContainer(step_name))
-
-    def attempt_call(self: Any, metrics_container: MetricsContainer, *arguments: Any) -> None:
-        metrics_container.reset()
-        stock_attempt(self, metrics_container, *arguments)
-
-    executor.MetricsContainer = container
-    executor.TransformExecutor.attempt_call = attempt_call
 
 
 def _read_declarations_once() -> None:

@@ -16,9 +16,20 @@ from apache_beam.runners.direct import executor
 
 @contextmanager
 def every_bundle_counted() -> Iterator[None]:
-    """Within it, all bundles of a step have the one container that its scope knows, emptied for each try.
+    """Counts every bundle within it."""
+    stock_attempt = executor.TransformExecutor.attempt_call
+    count_every_bundle()
+    try:
+        yield
+    finally:
+        executor.MetricsContainer = MetricsContainer
+        executor.TransformExecutor.attempt_call = stock_attempt
 
-    Changes nothing on other runners.
+
+def count_every_bundle() -> None:
+    """Gives all bundles of a step the one container that its scope knows, emptied for each try.
+
+    For this process. Changes nothing on other runners.
     """
     containers: dict[str, MetricsContainer] = {}
     stock_attempt = executor.TransformExecutor.attempt_call
@@ -32,8 +43,3 @@ def every_bundle_counted() -> Iterator[None]:
 
     executor.MetricsContainer = container
     executor.TransformExecutor.attempt_call = attempt_call
-    try:
-        yield
-    finally:
-        executor.MetricsContainer = MetricsContainer
-        executor.TransformExecutor.attempt_call = stock_attempt

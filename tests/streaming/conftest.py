@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from apache_beam.runners.direct import executor
 from streaming_support import Collected
 
-from demo import local_runner
 from pipeline import coders
+from pipeline.local_counters import every_bundle_counted
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,8 +28,7 @@ def collected() -> Collected:
 
 
 @pytest.fixture
-def every_bundle_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The stock local runner counts a step's first bundle only; put back by monkeypatch."""
-    monkeypatch.setattr(executor, "MetricsContainer", executor.MetricsContainer)
-    monkeypatch.setattr(executor.TransformExecutor, "attempt_call", executor.TransformExecutor.attempt_call)
-    local_runner._count_every_bundle()
+def every_bundle_counts() -> Iterator[None]:
+    """The stock local runner counts a step's first bundle only."""
+    with every_bundle_counted():
+        yield

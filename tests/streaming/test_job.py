@@ -12,7 +12,6 @@ import apache_beam as beam
 import pytest
 from apache_beam.io.gcp.pubsub import PubsubMessage
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.direct import executor
 from apache_beam.runners.runner import PipelineResult
 from streaming_support import (
     NOW,
@@ -32,7 +31,7 @@ from streaming_support import (
     wire,
 )
 
-from demo import fn_api, local_runner
+from demo import fn_api
 from demo.conservation import accounts, unsettled
 from demo.malformed import SPOILERS, spoil
 from evermail import clock, repeats
@@ -84,12 +83,8 @@ def settings(tmp_path: Path) -> JobConfig:
 
 
 @pytest.fixture
-def job(settings: JobConfig, tmp_path: Path, collected: Collected, monkeypatch: pytest.MonkeyPatch) -> Job:
+def job(settings: JobConfig, tmp_path: Path, collected: Collected, every_bundle_counts: None) -> Job:
     """Runs the whole job over a stream of messages."""
-    # The stock local runner counts a step's first bundle only; put back by monkeypatch.
-    monkeypatch.setattr(executor, "MetricsContainer", executor.MetricsContainer)
-    monkeypatch.setattr(executor.TransformExecutor, "attempt_call", executor.TransformExecutor.attempt_call)
-    local_runner._count_every_bundle()
 
     def run_(
         source: beam.PTransform, settings: JobConfig = settings, unrun: beam.Pipeline | None = None

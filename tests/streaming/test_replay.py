@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from apache_beam.io.gcp.pubsub import PubsubMessage
-from apache_beam.runners.direct import executor
 from streaming_support import (
     KEYS,
     NOW,
@@ -25,7 +24,6 @@ from streaming_support import (
     wire,
 )
 
-from demo import local_runner
 from evermail import clock
 from evermail.clock import HOUR, SECOND
 from evermail.dead_letters.letter import Letter
@@ -52,12 +50,8 @@ Job = Callable[..., Left]
 
 
 @pytest.fixture
-def run_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
+def run_job(tmp_path: Path, every_bundle_counts: None) -> Job:
     """Runs the whole job over messages, with an empty store each time."""
-    # The stock local runner counts a step's first bundle only; put back by monkeypatch.
-    monkeypatch.setattr(executor, "MetricsContainer", executor.MetricsContainer)
-    monkeypatch.setattr(executor.TransformExecutor, "attempt_call", executor.TransformExecutor.attempt_call)
-    local_runner._count_every_bundle()
     runs = iter(range(9))
 
     def run_(*messages: PubsubMessage, **changes: object) -> Left:
