@@ -7,7 +7,7 @@ have in common is here; pipeline/clients.py, users.py and former_names.py say in
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,11 +16,11 @@ from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.timestamp import Timestamp
 
-from evermail import clock, consent
+from evermail import clock, consent, repeats
 from evermail.documents import Erasure, Key, Profile
 from evermail.event_ids import MAX_IDS, Standing, marks_of
 from evermail.events import Accepted, Code, Event, EventName, Rejected, to_json
-from evermail.interest import pack_all
+from evermail.interest import RowUpdate, pack_all
 from evermail.profiles import PROFILE_RETENTION_US, from_profile
 from evermail.shopper import NEVER_LATE, ShopperState, Updates, Verdict, happened_us
 from pipeline import names
@@ -51,6 +51,7 @@ class Keeper:
         self.former_names = former_names
         self.tally: Counter[str] = Counter()
         self._rows: dict[str, list[bytes]] = {}
+        self._returns: defaultdict[tuple[int, bool], Counter[str]] = defaultdict(Counter)
         self._latest_us = 0
         self.begin()
         self._stored = Stored(config)
@@ -177,9 +178,15 @@ class Keeper:
         self.emit(HEARD, Accepted(shopper, record))
 
     def update_rows(self, updates: Updates) -> None:
-        """Puts changes to rows of neighbours aside: those of one row leave together, when the bundle ends."""
+        """Puts changes to rows of neighbours aside: those of one row leave together, when the bundle ends.
+
+        Those of the row that every event changes are added up.
+        """
         rows = self._rows
         for row, update in updates:
+            if row == repeats.ROW_ID:
+                self._returns[update.event_time, update.touched].update(dict(update.amounts))
+                continue
             waiting = rows.get(row)
             if waiting is None:
                 rows[row] = [update.pack()]
@@ -190,6 +197,11 @@ class Keeper:
         """Gives one record for each row that was touched, its changes packed, since nobody reads them until
         the row is written; and counts what the bundle did."""
         time = Timestamp(micros=self._latest_us or self.config.wall_clock())
+        for (event_time, touched), amounts in self._returns.items():
+            changed = [change for change in amounts.items() if change[1]]
+            if changed or touched:
+                update = RowUpdate(event_time, touched, changed)
+                self._rows.setdefault(repeats.ROW_ID, []).append(update.pack())
         for row, packed in self._rows.items():
             self.tally[names.ROW_UPDATES_SENT] += len(packed)
             changes = (row, pack_all(packed))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 
+from evermail import repeats
 from evermail.decay import DecayedRow
 from evermail.documents import SHARED_RETENTION_US, Document, Neighbor, Neighbors
 from evermail.interest import unpack_all
@@ -34,7 +35,7 @@ class NeighborsFn(RowsFn):
         super().__init__(
             config,
             half_life_us=config.interest_half_life_us,
-            capacity=STATE_FACTOR * config.neighbors_kept,
+            capacity=max(STATE_FACTOR * config.neighbors_kept, repeats.KEPT // 2),  # it is cut at twice that
             flush_us=config.neighbors_flush_us,
         )
         self._taken = Metrics.counter(names.NAMESPACE, names.ROW_UPDATES_TAKEN)
@@ -49,6 +50,7 @@ class NeighborsFn(RowsFn):
             update.apply(row)
 
     def document(self, key: str, row: DecayedRow, version: int, now_us: int) -> Neighbors:
+        kept = repeats.KEPT if key == repeats.ROW_ID else self._config.neighbors_kept
         return Neighbors(
             id=key,
             version=version,
@@ -56,7 +58,7 @@ class NeighborsFn(RowsFn):
             expire_at=now_us + SHARED_RETENTION_US,
             as_of=row.as_of,
             total=row.total(),
-            neighbors=[Neighbor(item_id, weight) for item_id, weight in row.top(self._config.neighbors_kept)],
+            neighbors=[Neighbor(item_id, weight) for item_id, weight in row.top(kept)],
         )
 
     def weights(self, document: Neighbors) -> tuple[list[Neighbor], int]:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from streaming_support import Collected, Stream, config, counters, event, pipeline, run
 
+from evermail import repeats
 from evermail.decay import UNIT
 from evermail.documents import Profile
 from evermail.events import Consent, Event
@@ -64,6 +65,13 @@ class Shop:
 
     def rows(self) -> dict[tuple[str, str], float]:
         """Weights of pairs, (row, item), for events so close that nothing fades."""
+        return {pair: weight for pair, weight in self._rows().items() if pair[0] != repeats.ROW_ID}
+
+    def returns(self) -> dict[str, float]:
+        """What is counted of returns to earlier items."""
+        return {entry: weight for (row, entry), weight in self._rows().items() if row == repeats.ROW_ID}
+
+    def _rows(self) -> dict[tuple[str, str], float]:
         sums: Counter[tuple[str, str]] = Counter()
         for row, packed in self.out["row_updates"]:
             for update in unpack_all(packed):

@@ -11,6 +11,7 @@ from people_support import Shop, accepted, browser, identify, says
 from streaming_support import NOW, Collected, Stream, event
 
 from evermail.clock import SECOND
+from evermail.constants import SERVED
 from evermail.events import Code, Consent, Receipt
 from evermail.links import MAX_LINKS
 from evermail.stores.sqlite import SqliteStore
@@ -41,12 +42,13 @@ class TestIdentity:
         )
         assert shop.rows() == {
             ("A", "B"): 1.0,
-            ("B", "A"): 0.5,
+            ("B", "A"): SERVED.backward,
             ("A", "C"): 0.5,
-            ("C", "A"): 0.25,
+            ("C", "A"): SERVED.backward / 2,
             ("B", "C"): 1.0,
-            ("C", "B"): 0.5,
+            ("C", "B"): SERVED.backward,
         }
+        assert shop.returns() == {"1n0-": 1.0, "2n0-": 1.0}
 
     def test_every_event_is_accepted_once(self, shop: Shop) -> None:
         one, two, who = browser("A", at=-9), browser("B", at=-1), identify("anna", at=-5)
