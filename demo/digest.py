@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from evermail import repeats
 from evermail.documents import Document, Neighbors, Profile, Trending
 from evermail.stores import Store
 
@@ -41,7 +42,9 @@ def canonical(document: Document, start_us: int) -> dict[str, Any] | None:
     elif isinstance(document, Neighbors):
         if not document.neighbors:
             return None
-        fields["as_of"] = document.as_of - start_us
+        # Of the row that is told whole hours only, how far into one a run began says nothing.
+        grain_us = repeats.GRAIN_US if document.id == repeats.ROW_ID else 1
+        fields["as_of"] = document.as_of // grain_us - start_us // grain_us
     elif isinstance(document, Trending):
         if document.as_of < start_us:
             return None  # written with the catalog
