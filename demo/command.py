@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -20,6 +20,9 @@ from demo.backends import BackendName
 from demo.catalog import products
 from demo.processes import HOST
 
+if TYPE_CHECKING:
+    from demo.keep import Keep
+
 RATE = 100.0
 EVENTS = 2_000
 EXAMPLES = """
@@ -29,6 +32,7 @@ Examples:
   evermail demo                                the page, on http://127.0.0.1:8080
   evermail demo --headless --events 3000       without a page, then a summary
   evermail demo --headless --replay events.csv --format rees46 --rate 300 --report report.json
+  evermail demo --keep .demo                   store, archive and dead letters stay there
 """
 
 _console = Console(stderr=True)
@@ -59,22 +63,37 @@ def demo(
     report: Path | None = typer.Option(
         None, dir_okay=False, help="Headless: write the figures here, as JSON."
     ),
+    keep_in: Path | None = typer.Option(
+        None,
+        "--keep",
+        metavar="FOLDER",
+        help="Keep store, archive and dead letters in this empty folder, and say how to look at them.",
+    ),
 ) -> None:
     """Run the whole product on this machine: Pub/Sub, the Beam job, the store, the functions and a shop."""
     with _told_to_people():
+        from demo.keep import Keep
+
+        keep = None if keep_in is None else Keep(keep_in)
         if not headless:
             from demo.page.serve import serve
 
             _refuse(context, _HEADLESS_ONLY, "needs --headless")
-            serve(backend, port)
+            if keep:
+                keep.check()
+            serve(backend, port, keep=keep)
             return
         if file_format not in replay.FORMATS:
             raise typer.BadParameter(f"expected one of: {', '.join(replay.FORMATS)}", param_hint="--format")
         _refuse(context, ("port",), "is of the page, which --headless does without")
         if report is not None and not os.access(report.parent, os.W_OK):
             raise typer.BadParameter(f"cannot write into {report.parent}", param_hint="--report")
-        result = _run(backend, replay_file, events, rate, duplicates, malformed, seed)
+        if keep:
+            keep.check()
+        result = _run(backend, replay_file, events, rate, duplicates, malformed, seed, keep)
     _summarise(result)
+    if keep:
+        print(keep.afterwards())
     if report is not None:
         try:
             report.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -107,6 +126,7 @@ def _run(
     duplicates: float,
     malformed: float,
     seed: int,
+    keep: Keep | None,
 ) -> dict[str, Any]:
     from demo import headless
 
@@ -130,7 +150,7 @@ def _run(
         def progress(what: str, done: int, total: int) -> None:
             bar.update(task, description=what, completed=done, total=total)
 
-        return headless.run(plan, range_, backend=backend, progress=progress)
+        return headless.run(plan, range_, backend=backend, progress=progress, keep=keep)
 
 
 def _summarise(result: dict[str, Any]) -> None:
@@ -141,10 +161,11 @@ def _summarise(result: dict[str, Any]) -> None:
         f" + duplicate {result['duplicate']:,} + rejected {rejected:,} + late {result['late']:,}"
         f" + erased {result['erased']:,}"
     )
-    print(f"stored    {result['profiles']:,} profiles, {result['neighbors']:,} rows of neighbours")
+    profiles = _count(result["profiles"], "profile", "profiles")
+    print(f"stored    {profiles}, {_count(result['neighbors'], 'row', 'rows')} of neighbours")
     print(
         f"freshness p50 {freshness['p50']:,.0f} ms, p95 {freshness['p95']:,.0f} ms, from publishing an event "
-        f"to the answer that shows it ({result['freshness_samples']} events watched)"
+        f"to the answer that shows it ({_count(result['freshness_samples'], 'event', 'events')} watched)"
     )
     print(f"speed     {result['events_per_s']:,.0f} events/s")
     print(f"documents {result['documents_sha256'][:16]}… (the same for the same events)")
@@ -155,16 +176,29 @@ def _summarise(result: dict[str, Any]) -> None:
     )
 
 
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
+
+
 @contextmanager
 def _told_to_people() -> Iterator[None]:
     """Turns the failures that are nobody's bug into one message and exit code 2."""
     from demo.emulators import EmulatorMissing
     from demo.headless import RunFailed
+    from demo.keep import CannotKeep
     from demo.processes import ChildFailed, PortBusy
     from demo.stack import StackError
 
     try:
         yield
-    except (EmulatorMissing, RunFailed, ChildFailed, PortBusy, StackError, replay.ReplayError) as error:
+    except (
+        CannotKeep,
+        ChildFailed,
+        EmulatorMissing,
+        PortBusy,
+        RunFailed,
+        StackError,
+        replay.ReplayError,
+    ) as error:
         print(f"evermail demo: {error}", file=sys.stderr)
         raise typer.Exit(2) from None

@@ -58,6 +58,7 @@ _BALANCED = (
     ((names.ROW_FLUSHES_DUE,), (names.ROW_FLUSHES_DONE,)),
     ((names.ROWS_WAITING,), (names.ROWS_WAITED,)),
     ((names.LINES_WAITING,), (names.LINES_FOUND, names.LINES_GIVEN_UP)),
+    ((names.ARCHIVE_ROWS_MADE,), (names.ARCHIVE_ROWS_WRITTEN, names.ARCHIVE_ROWS_REFUSED)),
     (
         (names.DOCUMENTS_MADE, names.ERASURES_SENT),
         (names.DOCUMENTS_WRITTEN, names.DOCUMENTS_STALE, names.DOCUMENTS_REFUSED),

@@ -7,25 +7,20 @@ import random
 import tempfile
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from google.api_core.exceptions import DeadlineExceeded
-from google.cloud import pubsub_v1
-
-from demo import conservation, digest, endpoints, stack
+from demo import conservation, digest, endpoints, letters, stack
 from demo.backends import BackendName
 from demo.conservation import Accounts
 from demo.freshness import FreshnessProbes, Watched, percentile
+from demo.keep import Keep
 from demo.publish import publish
 from demo.schedule import Message, Schedule
-from demo.stack import DEAD_LETTER_SUBSCRIPTION, EVENTS, Stack
+from demo.stack import EVENTS, Stack
 from evermail import clock
 from evermail.documents import Neighbors, Product, Profile
-from evermail.events import Code
-from pipeline.dead_letters import from_message
 
 STALLED_S = 30.0
 """A job whose counters do not move for this long, while they should, has lost something."""
@@ -45,20 +40,30 @@ def run(
     *,
     backend: BackendName,
     progress: Progress,
-    workdir: Path | None = None,
+    keep: Keep | None = None,
     timing: stack.Timing | None = None,
 ) -> dict[str, Any]:
-    """Runs a schedule and returns the report; `violations` in it says how the law was broken, if it was."""
+    """Runs a schedule and returns the report; `violations` in it says how the law was broken, if it was.
+
+    `keep` says where its store, archive, dead letters and logs stay. By default nothing does.
+    """
     timing = timing or stack.Timing()
     with tempfile.TemporaryDirectory(prefix="evermail-demo-") as temporary:
         progress("starting", 0, len(schedule))
         with stack.running(
-            backend, range_, workdir or Path(temporary), timing=timing, keep_dead_letters=True
+            backend,
+            range_,
+            keep.workdir if keep else Path(temporary),
+            timing=timing,
+            keep_dead_letters=True,
+            archive=keep.archive if keep else None,
         ) as running:
-            return _drive(running, schedule, progress)
+            if keep:
+                keep.put_keys()
+            return _drive(running, schedule, progress, keep)
 
 
-def _drive(running: Stack, schedule: Schedule, progress: Progress) -> dict[str, Any]:
+def _drive(running: Stack, schedule: Schedule, progress: Progress, keep: Keep | None) -> dict[str, Any]:
     # Windows divide event time, so a run begins at the edge of one: the same events, the same windows.
     window_us = round(running.timing.trending_window_s * clock.SECOND)
     start_us = (clock.now_us() // window_us + 1) * window_us
@@ -74,7 +79,8 @@ def _drive(running: Stack, schedule: Schedule, progress: Progress) -> dict[str, 
             publishing.join()
         published = publishing.result()
     found = conservation.accounts(running.counters.snapshot())
-    dead_letters = _collect_dead_letters(running.subscriber, sum(found.rejected.values()) + found.late)
+    expected = sum(found.rejected.values()) + found.late
+    dead_letters = letters.take(running.subscriber, expected, keep.letters if keep else None)
     broken = conservation.violations(schedule, published, found, running.store, dead_letters)
     if probes.unseen:
         broken.append(f"watched events that never reached an answer: {probes.unseen}")
@@ -156,31 +162,6 @@ def _wait_until_settled(
                     + (f" and in hand: {', '.join(waiting)}" if waiting else "")
                 )
         running.counters.wait(0.25)
-
-
-def _collect_dead_letters(subscriber: pubsub_v1.SubscriberClient, expected: int) -> Counter[Code]:
-    """The codes of all dead letters, each message counted once; looks a little longer than expected."""
-    codes: dict[str, Code] = {}
-    empty = 0
-    while empty < 2:
-        try:
-            response = subscriber.pull(
-                subscription=DEAD_LETTER_SUBSCRIPTION,
-                max_messages=500,
-                timeout=5.0 if len(codes) < expected else 0.5,
-            )
-        except DeadlineExceeded:
-            response = None
-        if response is None or not response.received_messages:
-            empty += 1
-            continue
-        for received in response.received_messages:
-            codes[received.message.message_id] = from_message(received.message.data).code
-        subscriber.acknowledge(
-            subscription=DEAD_LETTER_SUBSCRIPTION,
-            ack_ids=[received.ack_id for received in response.received_messages],
-        )
-    return Counter(codes.values())
 
 
 def _report(

@@ -12,15 +12,21 @@ import json
 import logging
 import sys
 import threading
+from dataclasses import replace
 
 from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from demo import local_runner
+from evermail import clock
 from pipeline import main, names
+from pipeline.config import JobConfig
+from pipeline.options import EvermailOptions
 
 PREFIX = "COUNTERS "
 EVERY_S = 0.2
+
+ARCHIVE_FLUSH_US = 5 * clock.SECOND
 
 
 def counters(result: PipelineResult) -> dict[str, int]:
@@ -45,9 +51,20 @@ def _report(result: PipelineResult, ended: threading.Event) -> None:
             last = now
 
 
+def _archive_soon() -> None:
+    """The job writes its archive once a minute, with no option for it: a demo may be over by then."""
+    config_of = EvermailOptions.job_config
+
+    def job_config(ours: EvermailOptions) -> JobConfig:
+        return replace(config_of(ours), archive_flush_us=ARCHIVE_FLUSH_US)
+
+    EvermailOptions.job_config = job_config  # type: ignore[method-assign]
+
+
 def run(arguments: list[str]) -> None:
     logging.basicConfig(level=logging.WARNING)
     local_runner.patch()
+    _archive_soon()
     result = main.start(["--runner=BundleBasedDirectRunner", *arguments])
     ended = threading.Event()
     threading.Thread(target=_report, args=(result, ended), daemon=True).start()

@@ -28,6 +28,8 @@ DEAD_LETTERS = f"projects/{PROJECT}/topics/dead-letters"
 JOB_SUBSCRIPTION = f"projects/{PROJECT}/subscriptions/events-job"
 DEAD_LETTER_SUBSCRIPTION = f"projects/{PROJECT}/subscriptions/dead-letters-inspection"
 
+PSEUDONYM_KEYS = "k1:evermail-demo-pseudonyms-not-a-secret"
+
 STORE_RETRY_S = 365 * 86_400
 SENDER = "news@shop.example"
 CAMPAIGN = "demo"
@@ -114,11 +116,13 @@ def running(
     timing: Timing | None = None,
     shop_origins: str = "",
     keep_dead_letters: bool = False,
+    archive: Path | None = None,
 ) -> Iterator[Stack]:
     """Starts everything with the products of a shop in an empty store; ends it all on the way out.
 
     With `keep_dead_letters` they wait at `DEAD_LETTER_SUBSCRIPTION` for the caller to read them. Otherwise
     their topic drops them: what nobody reads would one day fill the broker, which then holds up the job.
+    `archive` is a folder for the job's archive; without it, the job writes none.
     """
     timing = timing or Timing()
     with ExitStack() as exits:
@@ -130,9 +134,9 @@ def running(
         exits.callback(publisher.stop)
         exits.callback(subscriber.close)
         _create_topics(publisher, subscriber, keep_dead_letters=keep_dead_letters)
-        token_key, pseudonym_key = secrets.token_urlsafe(32), "evermail-demo-pseudonyms-not-a-secret"
+        token_key = secrets.token_urlsafe(32)
         counters = Counters()
-        job = exits.enter_context(_job(backend, timing, f"k1:{pseudonym_key}", counters, workdir))
+        job = exits.enter_context(_job(backend, timing, counters, workdir, archive))
         environment = {
             "EVERMAIL_STORE": backend.store_url,
             "EVERMAIL_TOKEN_KEYS": token_key,
@@ -156,7 +160,7 @@ def running(
             store=store,
             counters=counters,
             signer=TokenSigner([token_key]),
-            pseudonyms=Pseudonymizer({"k1": pseudonym_key}, "k1"),
+            pseudonyms=Pseudonymizer(dict([PSEUDONYM_KEYS.split(":")]), "k1"),
             recommendations_url=f"http://{HOST}:{recommendations_port}/",
             collect_url=f"http://{HOST}:{collect_port}/",
             publisher=publisher,
@@ -180,7 +184,7 @@ class _Job(Child):
             self.ready.set()
 
 
-def _job(backend: Backend, timing: Timing, keys: str, counters: Counters, workdir: Path) -> _Job:
+def _job(backend: Backend, timing: Timing, counters: Counters, workdir: Path, archive: Path | None) -> _Job:
     arguments = [
         f"--events_subscription={JOB_SUBSCRIPTION}",
         f"--dead_letter_topic={DEAD_LETTERS}",
@@ -193,12 +197,14 @@ def _job(backend: Backend, timing: Timing, keys: str, counters: Counters, workdi
         # The local runner gives up on a bundle that fails; a store that is down should hold it up instead.
         f"--store_retry_s={STORE_RETRY_S}",
     ]
+    if archive is not None:
+        arguments.append(f"--archive={archive}")
     return _Job(
         counters,
         "the Beam job",
         [sys.executable, "-m", "demo.job_process", *arguments],
         log=workdir / "job.log",
-        env={**backend.environment, "EVERMAIL_PSEUDONYM_KEYS": keys},
+        env={**backend.environment, "EVERMAIL_PSEUDONYM_KEYS": PSEUDONYM_KEYS},
         cwd=_ROOT,
     )
 

@@ -13,11 +13,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
+from google.api_core.exceptions import GoogleAPICallError
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from demo import catalog, stack
 from demo.backends import BackendName
 from demo.emulators import EmulatorMissing
+from demo.keep import Keep
 from demo.page.app import Site, create_app
 from demo.page.live import Live
 from demo.page.traffic import RATE
@@ -40,14 +42,14 @@ def serve(
     *,
     rate: float = RATE,
     seed: int = 1,
-    workdir: Path | None = None,
+    keep: Keep | None = None,
     say: Callable[[str], None] = lambda text: print(text, flush=True),
 ) -> None:
     """Serves the page on a local port and returns after SIGINT or SIGTERM, with everything ended.
 
     The port answers at once, with a page that waits for the rest to start. `rate` is how many events a second
-    the simulated shoppers make; `workdir` (by default a temporary one) gets the store and the logs. Call it
-    from the main thread. Raises `PortBusy`, `EmulatorMissing`, `ChildFailed` and `StackError`.
+    the simulated shoppers make; `keep` says where store, archive, dead letters and logs stay, if they do.
+    Call it from the main thread. Raises `PortBusy`, `EmulatorMissing`, `ChildFailed` and `StackError`.
     """
     require_port(port)
     url = f"http://{HOST}:{port}"
@@ -57,17 +59,41 @@ def serve(
         with _told_by_signals(), ExitStack() as exits:
             exits.enter_context(_web_server(site, port))
             say(f"Starting the pipeline. The page will be at {url}")
-            if workdir is None:
-                workdir = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="evermail-demo-")))
-            running = exits.enter_context(stack.running(backend, range_, workdir, shop_origins=url))
+            temporary = exits.enter_context(tempfile.TemporaryDirectory(prefix="evermail-demo-"))
+            running = exits.enter_context(
+                stack.running(
+                    backend,
+                    range_,
+                    keep.workdir if keep else Path(temporary),
+                    shop_origins=url,
+                    keep_dead_letters=keep is not None,
+                    archive=keep.archive if keep else None,
+                )
+            )
+            if keep:
+                keep.put_keys()
+                exits.callback(_gather, keep, running, say)
             rng = random.Random(seed)  # noqa: S311
             live = exits.enter_context(Live(running, range_, url, rate=rate, rng=rng))
             live.wait_until_lived_in(LIVED_IN_S)
             site.live = live
             say(f"Ready: {url} (Ctrl-C ends it)")
+            if keep:
+                say(keep.meanwhile(running.backend.environment))
             threading.Event().wait()
     except _Told:
         say("Ended.")
+    if keep:
+        say(keep.afterwards())
+
+
+def _gather(keep: Keep, running: stack.Stack, say: Callable[[str], None]) -> None:
+    """Nobody is in the shop any more. What cannot be had is told, and keeps nothing from ending."""
+    say(f"Ending. What stays is gathered in {keep.folder}, which takes up to half a minute.")
+    try:
+        keep.gather(running)
+    except (stack.StackError, GoogleAPICallError, OSError) as problem:
+        say(f"It is not all there: {problem}")
 
 
 @contextmanager
