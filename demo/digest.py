@@ -42,9 +42,10 @@ def canonical(document: Document, start_us: int) -> dict[str, Any] | None:
     elif isinstance(document, Neighbors):
         if not document.neighbors:
             return None
-        # Of the row that is told whole hours only, how far into one a run began says nothing.
-        grain_us = repeats.GRAIN_US if document.id == repeats.ROW_ID else 1
-        fields["as_of"] = document.as_of // grain_us - start_us // grain_us
+        fields["as_of"] = document.as_of - start_us
+        if document.id == repeats.ROW_ID:
+            # It is told whole hours only: where in one a run began must not show.
+            fields = {"counts": {one.item_id: round(one.weight) for one in document.neighbors}}
     elif isinstance(document, Trending):
         if document.as_of < start_us:
             return None  # written with the catalog

@@ -7,6 +7,7 @@ import pytest
 from demo import digest
 from evermail import clock, repeats
 from evermail.documents import Neighbor, Neighbors
+from evermail.interest import HALF_LIFE_US
 
 EARLY, LATE = 10 * clock.DAY + clock.MINUTE, 11 * clock.DAY + 50 * clock.MINUTE
 """Two starts of a run, in microseconds."""
@@ -24,13 +25,10 @@ def test_a_row_is_as_of_the_start_of_its_run() -> None:
     assert found[0] != digest.canonical(row("A", EARLY + 6), EARLY)
 
 
-def test_the_row_of_whole_hours_is_as_of_the_hour_of_the_start() -> None:
-    found = [
-        digest.canonical(row(repeats.ROW_ID, start // clock.HOUR * clock.HOUR), start)
-        for start in (EARLY, LATE)
-    ]
-    assert found[0] == found[1]
-    assert found[0] != digest.canonical(row(repeats.ROW_ID, LATE // clock.HOUR * clock.HOUR), EARLY)
+def test_where_in_an_hour_a_run_began_does_not_show() -> None:
+    fading = 2.0 ** (-clock.HOUR / HALF_LIFE_US)
+    before, across = row(repeats.ROW_ID, EARLY), row(repeats.ROW_ID, EARLY + clock.HOUR, 2.0 * fading)
+    assert digest.canonical(before, EARLY) == digest.canonical(across, LATE)
 
 
 @pytest.mark.parametrize("item_id", ["A", repeats.ROW_ID])
