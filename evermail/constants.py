@@ -14,16 +14,14 @@ import msgspec
 class Constants(msgspec.Struct, frozen=True, kw_only=True):
     """What is learned and how it is read."""
 
-    half_life_days: float = 45.0
+    half_life_days: float = 60.0
     """A co-visit, and an observed return, counts half after this time."""
 
-    look_back: int = 5
-    """A touch is paired with this many previous distinct items: with ten, twice the updates bring nothing."""
+    look_back: int = 4
+    """A touch is paired with this many previous distinct items, the d-th with weight 1/d: with ten, twice the
+    updates bring nothing."""
 
-    distance: float = 1.0
-    """The d-th previous item is paired with weight 1/d to this power."""
-
-    backward: float = 0.5
+    backward: float = 0.75
     """Weight of "seen before" against "seen after"."""
 
     context: int = 5
@@ -32,23 +30,23 @@ class Constants(msgspec.Struct, frozen=True, kw_only=True):
     context_decay: float = 0.5
     """What each of them says less than the one after it."""
 
-    row_prior: float = 2.0
+    row_prior: float = 0.5
     row_exponent: float = 0.75
-    """A neighbour says weight / (total of the row + prior)^exponent: with exponent 1 its share of the row, with
-    0 how often it was seen."""
+    """A neighbour says weight / (total of the row + prior)^exponent: with exponent 1 its share of the row,
+    with 0 how often it was seen."""
 
     hops: int = 10
     """So many of the best candidates are asked for their own neighbours."""
 
-    hop_neighbors: int = 20
+    hop_neighbors: int = 30
     """Of each of them, the heaviest."""
 
     hop_weight: float = 0.5
     """What a neighbour of a candidate says, against a neighbour of the shopper's own items."""
 
-    lift: float = 0.3
-    """A candidate that is busy at all times says little about this shopper: its score goes down with the total
-    of its row to this power, against the others that are asked."""
+    lift: float = 0.4
+    """A candidate that is busy at all times says little about this shopper: its score goes down with the
+    total of its row to this power, against the others that are asked."""
 
     repeats_prior: float = 20.0
     """What is known of returns in general counts as so many observations at the shop."""

@@ -219,7 +219,7 @@ def amounts(weight: float, constants: Constants) -> list[tuple[int, int]]:
     """(forward, backward) amounts of a touch that weighs so much, by distance, nearest first."""
     found = []
     for distance in range(1, constants.look_back + 1):
-        amount = weight * UNIT / distance**constants.distance
+        amount = weight * UNIT / distance
         found.append((round(amount), round(amount * constants.backward)))
     return found
 

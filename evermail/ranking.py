@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from itertools import islice
-from math import fsum, prod
+from math import exp2, fsum, pow, prod
 
 import msgspec
 
@@ -81,9 +81,9 @@ def personal(
     share = (1.0 - sum(returns.values())) / whole if whole > 0.0 else 0.0
     ranked = []
     for item_id, score in together.scores.items():
-        if item_id in profile.purchased or score <= 0.0:
-            continue
         part, again = share * score, returns.pop(item_id, 0.0)
+        if item_id in profile.purchased or part + again <= 0.0:
+            continue
         if again > part:
             ranked.append(Ranked(item_id, part + again, Why.REMINDER, item_id))
         else:
@@ -164,12 +164,12 @@ class _Together:
 
     def _factor(self, row: Neighbors) -> float:
         fade = _fade(row, self._now_us, self._constants)
-        return fade / (row.total * fade + self._constants.row_prior) ** self._constants.row_exponent
+        return fade / pow(row.total * fade + self._constants.row_prior, self._constants.row_exponent)
 
 
 def _fade(row: Neighbors, now_us: int, constants: Constants) -> float:
     age_days = max(0, now_us - row.as_of) / clock.DAY
-    return pow(2.0, -age_days / constants.half_life_days)
+    return exp2(-age_days / constants.half_life_days)
 
 
 def _heaviest_first(entry: tuple[str, float]) -> tuple[float, str]:

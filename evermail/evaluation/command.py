@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from evermail.evaluation.models.model import Model
 from evermail.evaluation.models.popularity import RECENT_SHARE, Popular, RecentlyViewed
 from evermail.evaluation.models.rules import AssociationRules, ItemKnn, SequentialRules
 from evermail.evaluation.models.served import Evermail
 from evermail.evaluation.models.session_knn import SessionKnn
+from evermail.evaluation.progress import on_console
 from evermail.evaluation.protocol import Repeats, counted, measure
 from evermail.evaluation.reading import DataError, Format, read
 from evermail.evaluation.report import report, table
@@ -34,9 +33,6 @@ MODELS: dict[str, Callable[[], Model]] = {
 
 UNUSABLE = 1
 """Exit code: a file is at fault. The command line being at fault is 2."""
-
-T = TypeVar("T")
-
 
 EXPLAINED = """
 Every model ranks all items. HR, MRR, NDCG and their intervals (95 %, bootstrap over sessions) are in per
@@ -71,24 +67,17 @@ def evaluate(
             "not, it is not recommended, and cases where it is the next item do not count."
         ),
     ] = Repeats.YES,
+    days: Annotated[
+        float, typer.Option(min=0, help="Days that sessions without times are spread over; 0: nothing fades.")
+    ] = 0.0,
     k: Annotated[str, typer.Option(help="Lengths of lists, separated by commas.")] = "6,20",
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON, shares of 1.")] = False,
 ) -> None:
     """Measure how well the next item of a session is recommended, beside what the field compares with."""
     names, cutoffs = _names(model), _cutoffs(k)
-    console = Console(stderr=True)
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-
-        def track(items: Iterable[T], what: str, total: int | None = None) -> Iterable[T]:
-            task = progress.add_task(what, total=total)
-            try:
-                yield from progress.track(items, total=total, task_id=task)
-            finally:
-                progress.remove_task(task)
-
+    with on_console() as (console, track):
         try:
-            data = read(train, test, form, track)
+            data = read(train, test, form, track, days=days)
         except DataError as problem:
             console.print(f"evermail evaluate: {problem}", markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(UNUSABLE) from None
@@ -108,7 +97,6 @@ def evaluate(
                 f"{name}: learned in {outcome.learning_s:.1f} s, {each_ms:.2f} ms a case", highlight=False
             )
             outcomes.append(outcome)
-        progress.add_task("intervals", total=None)
         found = report(data, cases, outcomes, cutoffs, repeats=repeats)
     if as_json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Protocol, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 T = TypeVar("T")
 
@@ -17,3 +21,20 @@ class Track(Protocol):
 def silent(items: Iterable[T], what: str, total: int | None = None) -> Iterable[T]:
     """Shows nothing."""
     return items
+
+
+@contextmanager
+def on_console() -> Iterator[tuple[Console, Track]]:
+    """A console on stderr for what people want to know meanwhile, with bars where it is a terminal."""
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+
+        def track(items: Iterable[T], what: str, total: int | None = None) -> Iterable[T]:
+            task = progress.add_task(what, total=total)
+            try:
+                yield from progress.track(items, total=total, task_id=task)
+            finally:
+                progress.remove_task(task)
+
+        yield console, track

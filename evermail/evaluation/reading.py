@@ -16,6 +16,7 @@ from typing import NamedTuple, NoReturn
 
 import numpy as np
 
+from evermail import clock
 from evermail.evaluation.datasets import Case, DataSet, Sessions
 from evermail.evaluation.progress import Track
 
@@ -40,31 +41,57 @@ class _Session(NamedTuple):
     times: list[int]
 
 
-def read(train: Path, test: Path, form: Format, track: Track) -> DataSet:
-    """The data set of two files. Raises `DataError`."""
+class Training(NamedTuple):
+    """What a training file holds. `numbers` are the items' by their own ids."""
+
+    sessions: Sessions
+    numbers: dict[str, int]
+    timed: bool
+    notes: list[str]
+
+
+def read_training(train: Path, form: Format, track: Track, *, days: float = 0.0) -> Training:
+    """The sessions to learn from, oldest first. Where only the order is known they are spread evenly over so
+    many `days`; else nothing would fade. Raises `DataError`."""
     notes: list[str] = []
-    if form is Format.SESSIONS:
+    timed = form is Format.SESSIONS
+    if timed:
         trained = _timed(train, track, notes)
         trained.sort(key=lambda session: session.times[-1])
-        tested = _timed(test, track, notes)
     else:
         trained = _lines(train, track)
-        tested = _lines(test, track) if form is Format.LINES else []
-        notes.append("no times in these files: the order of lines is the order of sessions, nothing fades")
+        notes.append(_no_times(days))
     occurring = {item for session in trained for item in session.items}
     # Shorter ids first, so that whole numbers are in their order
     ordered = sorted(occurring, key=lambda item: (len(item), item))
     numbers = {item: number for number, item in enumerate(ordered)}
+    lengths = [len(session.items) for session in trained]
+    times = np.array([time for session in trained for time in session.times], np.int64)
+    if not timed:
+        times = np.repeat(np.arange(1, len(trained) + 1) * round(days * clock.DAY / len(trained)), lengths)
+    sessions = Sessions(
+        np.array([numbers[item] for session in trained for item in session.items], np.int64),
+        times,
+        np.cumsum([0, *lengths], dtype=np.int64),
+    )
+    return Training(sessions, numbers, timed, notes)
+
+
+def read(train: Path, test: Path, form: Format, track: Track, *, days: float = 0.0) -> DataSet:
+    """The data set of two files, `days` as in `read_training`. Raises `DataError`."""
+    sessions, numbers, timed, notes = read_training(train, form, track, days=days)
     known = len(numbers)
+    end_us = int(sessions.times.max())
 
     def number(names: Iterable[str]) -> list[int]:
         return [numbers.setdefault(name, len(numbers)) for name in names]
 
     if form is Format.CASES:
-        cases = list(_cases(test, track, number))
+        cases = list(_cases(test, track, number, end_us))
     else:
+        tested = _timed(test, track, notes) if timed else _lines(test, track)
         cases = [
-            Case(at, history[:end], session.times[:end], history[end])
+            Case(at, history[:end], session.times[:end] if timed else [end_us] * end, history[end])
             for at, session in enumerate(tested)
             for history in [number(session.items)]
             for end in range(1, len(history))
@@ -76,12 +103,12 @@ def read(train: Path, test: Path, form: Format, track: Track) -> DataSet:
         notes.append(
             f"{unknown:,} of {len(cases):,} next items do not occur in training: nobody can hit them"
         )
-    sessions = Sessions(
-        np.array([numbers[item] for session in trained for item in session.items], np.int64),
-        np.array([time for session in trained for time in session.times], np.int64),
-        np.cumsum([0, *(len(session.items) for session in trained)], dtype=np.int64),
-    )
-    return DataSet(list(numbers), known, sessions, cases, form is Format.SESSIONS, notes)
+    return DataSet(list(numbers), known, sessions, cases, timed, notes)
+
+
+def _no_times(days: float) -> str:
+    told = "no times in these files: the order of lines is the order of sessions"
+    return f"{told}, spread over {days:g} days" if days else f"{told}, nothing fades"
 
 
 def _timed(path: Path, track: Track, notes: list[str]) -> list[_Session]:
@@ -144,9 +171,11 @@ def _lines(path: Path, track: Track) -> list[_Session]:
     return sessions
 
 
-def _cases(path: Path, track: Track, number: Callable[[Iterable[str]], list[int]]) -> Iterator[Case]:
-    """`items so far<TAB>next item` lines. Lines that shorten the one before by its last item are taken as the
-    same session."""
+def _cases(
+    path: Path, track: Track, number: Callable[[Iterable[str]], list[int]], now_us: int
+) -> Iterator[Case]:
+    """`items so far<TAB>next item` lines, all of them at `now_us`. Lines that shorten the one before by its
+    last item are taken as the same session."""
     session, shorter = -1, ""
     for at, line in _text(path, track):
         before, tab, target = line.partition("\t")
@@ -157,7 +186,7 @@ def _cases(path: Path, track: Track, number: Callable[[Iterable[str]], list[int]
             session += 1
         shorter = " ".join(history)
         numbers = number([*history, target])
-        yield Case(session, numbers[:-1], [0] * len(history), numbers[-1])
+        yield Case(session, numbers[:-1], [now_us] * len(history), numbers[-1])
 
 
 def _text(path: Path, track: Track) -> Iterator[tuple[int, str]]:

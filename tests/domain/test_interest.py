@@ -21,15 +21,15 @@ def test_the_first_item_has_nothing_to_go_with() -> None:
 def test_an_item_goes_with_those_before_it_the_nearer_the_more() -> None:
     run = Run([event("A", at=0), event("B", at=1), event("C", at=2)])
     assert run.weights("A") == {"B": 1.0, "C": 0.5}
-    assert run.weights("B") == {"C": 1.0, "A": 0.5}
-    assert run.weights("C") == {"B": 0.5, "A": 0.25}
+    assert run.weights("B") == {"C": 1.0, "A": 0.75}
+    assert run.weights("C") == {"B": 0.75, "A": 0.375}
 
 
 def test_an_item_seen_again_counts_by_its_nearest_place_and_not_with_itself() -> None:
     run = Run([event("A", at=0), event("B", at=1), event("A", at=2), event("A", at=3)])
-    # B after A: 1. A after B, twice: each 1 from B, and half of it back.
-    assert run.weights("A") == {"B": 1.0 + 0.5 + 0.5}
-    assert run.weights("B") == {"A": 0.5 + 1.0 + 1.0}
+    # B after A: 1. A after B, twice: each 1 from B, and three quarters of it back.
+    assert run.weights("A") == {"B": 1.0 + 0.75 + 0.75}
+    assert run.weights("B") == {"A": 0.75 + 1.0 + 1.0}
 
 
 @pytest.mark.parametrize(
@@ -39,24 +39,24 @@ def test_an_item_seen_again_counts_by_its_nearest_place_and_not_with_itself() ->
 def test_the_later_event_decides_how_strongly_they_go_together(name: str, weight: float) -> None:
     run = Run([event("A", at=0, name="purchase"), event("B", at=1, name=name)])
     assert run.weights("A") == {"B": weight}
-    assert run.weights("B") == {"A": weight / 2}
+    assert run.weights("B") == {"A": weight * 0.75}
 
 
 def test_items_bought_at_once_go_together_in_the_order_of_their_lines() -> None:
     run = Run([event("V", at=0), event("ABC", at=1, name="purchase")])
     assert run.weights("V") == {"A": 5.0, "B": 2.5, "C": round(5 / 3, 4)}
-    assert run.weights("A") == {"V": 2.5, "B": 5.0, "C": 2.5}
-    assert run.weights("B") == {"A": 2.5, "V": 1.25, "C": 5.0}
-    assert run.weights("C") == {"B": 2.5, "A": 1.25, "V": round(5 / 6, 4)}
+    assert run.weights("A") == {"V": 3.75, "B": 5.0, "C": 2.5}
+    assert run.weights("B") == {"A": 3.75, "V": 1.875, "C": 5.0}
+    assert run.weights("C") == {"B": 3.75, "A": 1.875, "V": 1.25}
 
 
-def test_only_the_last_five_distinct_items_go_with_a_new_one() -> None:
-    run = Run([event(letter, at=at) for at, letter in enumerate("ABCDEEEF")])
+def test_only_the_last_four_distinct_items_go_with_a_new_one() -> None:
+    run = Run([event(letter, at=at) for at, letter in enumerate("BCDEEEF")])
     assert run.weights("F") == {
-        letter: pytest.approx(0.5 / d, abs=1e-4) for d, letter in enumerate("EDCBA", 1)
+        letter: pytest.approx(0.75 / d, abs=1e-4) for d, letter in enumerate("EDCB", 1)
     }
-    later = Run([event(letter, at=at) for at, letter in enumerate("ABCDEFG")])
-    assert "A" not in later.weights("G")
+    later = Run([event(letter, at=at) for at, letter in enumerate("ABCDEF")])
+    assert "A" not in later.weights("F")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_every_amount_is_a_whole_number_of_units(name: EventName, distance: int)
     nth = "JIHGFEDCBA"[distance - 1]
     amounts = {row: dict(update.amounts) for row, update in updates}
     assert amounts[nth]["Z"] * distance == weight * UNIT
-    assert amounts["Z"][nth] * distance * 2 == weight * UNIT
+    assert amounts["Z"][nth] * distance * 4 == 3 * weight * UNIT
 
 
 def test_an_event_makes_one_record_for_each_row() -> None:

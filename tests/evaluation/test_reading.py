@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from evaluation_support import named, of_clicks, of_lines, write
 
+from evermail.clock import DAY
 from evermail.evaluation.datasets import DataSet
 from evermail.evaluation.progress import silent
 from evermail.evaluation.reading import DataError, Format, read
@@ -104,6 +105,18 @@ class TestLines:
         path = write(tmp_path / "a.txt")
         with pytest.raises(DataError, match=r"a\.txt is empty"):
             read(path, path, Format.LINES, silent)
+
+    @pytest.mark.parametrize("form", [Format.LINES, Format.CASES])
+    def test_sessions_are_spread_over_days_and_asked_about_at_the_end(
+        self, form: Format, tmp_path: Path
+    ) -> None:
+        train = write(tmp_path / "train.txt", "a b", "b c", "c", "d")
+        test = write(tmp_path / "test.txt", "a b" if form is Format.LINES else "a\tb")
+        data = read(train, test, form, silent, days=8)
+        assert [times for _, times in data.train] == [[2 * DAY] * 2, [4 * DAY] * 2, [6 * DAY], [8 * DAY]]
+        assert [case.times for case in data.cases] == [[8 * DAY]]
+        assert data.notes[0].endswith("the order of lines is the order of sessions, spread over 8 days")
+        assert not data.timed
 
 
 class TestCases:

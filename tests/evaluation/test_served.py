@@ -61,7 +61,7 @@ def test_the_job_keeps_as_much_by_default() -> None:
 
 
 def test_rows_are_the_formula_written_out(data: DataSet) -> None:
-    """R[i][j] += 1/d and R[j][i] += 0.5/d for the d-th previous distinct item i, d up to 5, faded to now."""
+    """R[i][j] += 1/d and R[j][i] += 0.75/d for the d-th previous distinct item i, d up to 4, faded to now."""
     last: dict[str, int] = {}
     pairs: list[tuple[str, str, float, int]] = []
     for items, times in data.train:
@@ -70,9 +70,8 @@ def test_rows_are_the_formula_written_out(data: DataSet) -> None:
             last[item] = max(last.get(item, 0), time)
             before = [one for one in dict.fromkeys(reversed(names[:at])) if one != item]
             for distance, earlier in enumerate(before[: SERVED.look_back], start=1):
-                weight = distance**-SERVED.distance
-                pairs.append((earlier, item, weight, time))
-                pairs.append((item, earlier, SERVED.backward * weight, time))
+                pairs.append((earlier, item, 1 / distance, time))
+                pairs.append((item, earlier, SERVED.backward / distance, time))
     expected: dict[str, dict[str, float]] = {item: {} for item in last}
     for item, other, weight, time in pairs:
         faded = weight * 2 ** ((time - last[item]) / HALF_LIFE_US)

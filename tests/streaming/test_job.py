@@ -149,12 +149,12 @@ class TestASmallDay:
         }
         assert [seen.item_id for seen in out.profiles[ANNA].history] == ["B", "A"]
         # Ben looked at A a second time at the moment of the first: no pair of A with itself.
-        # A row holds what was touched after its item in full, and what was touched before by half;
-        # a view weighs 1, a cart 3.
+        # A row holds what was touched after its item in full, and what was touched before by three
+        # quarters; a view weighs 1, a cart 3.
         # Besides, one step led to a new item, and one to the same again; a cart is no step.
         assert out.neighbors == {
             "A": {"B": 1.0 + 3.0},
-            "B": {"A": 0.5 + 1.5},
+            "B": {"A": 0.75 + 2.25},
             repeats.ROW_ID: {"1n0-": 1.0, "1n00": 1.0},
         }
         assert out.trending == {
@@ -234,7 +234,7 @@ def test_the_worker_code_of_dataflow_gives_the_same_documents(job: Job, settings
             unrun=beam.Pipeline(options=PipelineOptions([fn_api.RUNNER])),
         )
     assert {key: profile.events for key, profile in out.profiles.items()} == {ANNA: 2, BEN: 2}
-    assert out.neighbors == {"A": {"B": 4.0}, "B": {"A": 2.0}, repeats.ROW_ID: {"1n0-": 1.0}}
+    assert out.neighbors == {"A": {"B": 4.0}, "B": {"A": 3.0}, repeats.ROW_ID: {"1n0-": 1.0}}
     assert out.trending["global"] == {"A": 2.0, "B": 4.0}
     assert sorted(letter.code for letter in out.refused) == [Code.LATE, Code.MALFORMED_JSON]
     assert unsettled(out.counters) == []

@@ -138,10 +138,10 @@ def test_duplicates_and_refused_events_count_for_nothing(collected: Collected) -
     shopped = p | stream.source() | Shoppers(job)
     shopped.row_updates | CountNeighbors(job) | collected.into("rows")
     run(p)
-    # B was seen right after A: 1 forwards, half of that backwards, and one step to a new item
+    # B was seen right after A: 1 forwards, three quarters of that backwards, and one step to a new item
     assert {row.id: totals(row.neighbors) for row in collected["rows"]} == {
         "A": {"B": 1.0},
-        "B": {"A": 0.5},
+        "B": {"A": 0.75},
         repeats.ROW_ID: {"1n0-": 1.0},
     }
 

@@ -233,7 +233,7 @@ def test_a_link_survives_several_rotations(shop: Rotating) -> None:
 def test_pairs_are_as_if_nothing_had_happened(shop: Rotating) -> None:
     shop.first(event("A", at=-9))
     shop.then(event("B", at=-8))
-    assert shop.rows() == {("A", "B"): 1.0, ("B", "A"): 0.5}
+    assert shop.rows() == {("A", "B"): 1.0, ("B", "A"): 0.75}
 
 
 def test_a_job_takes_the_former_and_the_current_key_and_no_more() -> None:

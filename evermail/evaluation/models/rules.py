@@ -60,11 +60,14 @@ class SequentialRules(_Rules):
 class ItemKnn:
     """Item-kNN: cosine similarity of items by the sessions they are in, summed over the items of the case."""
 
+    def __init__(self, shrinkage: float = SHRINKAGE) -> None:
+        self._shrinkage = shrinkage
+
     def fit(self, data: DataSet, track: Track) -> None:
         width = len(data.names)
         distinct = data.train.distinct(width)
         one, other = _either_way(distinct, track)
-        size = np.sqrt(np.bincount(distinct.items, minlength=width) + SHRINKAGE)
+        size = np.sqrt(np.bincount(distinct.items, minlength=width) + self._shrinkage)
         similarity: Floats = 1.0 / (size[one] * size[other])
         self._popularity = data.clicks
         self._rows = _Rows((one, other, similarity), width)

@@ -30,6 +30,9 @@ class SessionKnn:
     newest shared item, times the log of their rarity.
     """
 
+    def __init__(self, recent_sessions: float = RECENT_SESSIONS, neighbors: float = NEIGHBORS) -> None:
+        self._recent_sessions, self._neighbors = int(recent_sessions), int(neighbors)
+
     def fit(self, data: DataSet, track: Track) -> None:
         width = len(data.names)
         visits = data.train.distinct(width)
@@ -44,7 +47,7 @@ class SessionKnn:
     def recommend(self, case: Case, count: int, unwanted: Collection[int]) -> Sequence[int]:
         recent = list(dict.fromkeys(reversed(case.history)))[:CONTEXT]
         starts = self._of_item[recent]
-        ends = np.minimum(starts + RECENT_SESSIONS, self._of_item[1:][recent])
+        ends = np.minimum(starts + self._recent_sessions, self._of_item[1:][recent])
         found = [self._sessions[start:end] for start, end in zip(starts, ends, strict=True)]
         sessions, first, place = np.unique(np.concatenate(found), return_index=True, return_inverse=True)
         if not len(sessions):
@@ -52,9 +55,9 @@ class SessionKnn:
         ages = np.repeat(np.arange(len(recent)), ends - starts)
         similarity = np.bincount(place, 1 - ages / len(recent), len(sessions))
         newest = ages[first]
-        if len(sessions) > NEIGHBORS:
+        if len(sessions) > self._neighbors:
             # Of equals, the newer sessions
-            kept = np.lexsort((-sessions, -np.round(similarity, 9)))[:NEIGHBORS]
+            kept = np.lexsort((-sessions, -np.round(similarity, 9)))[: self._neighbors]
             sessions, similarity, newest = sessions[kept], similarity[kept], newest[kept]
         weights = similarity * np.maximum(0.0, 1 - 0.1 * (newest + 1))
         starts, ends = self._starts[sessions], self._starts[sessions + 1]
