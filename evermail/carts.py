@@ -28,10 +28,15 @@ from evermail.events import Accepted, Event, EventName
 MAX_CHANGES = 256
 """Changes of a cart that are remembered of one visit, the newest. Some 100 bytes each."""
 
+MAX_PARTS = 8
+"""Users whom a browser's visit may turn out to be of, the first, and stretches of it that only what they did
+holds together: more of either than a visit has, unless it is a machine's."""
+
 CART_LEFT = "cart_left"
 """The name of the trigger."""
 
 _NEVER = -(1 << 62)
+_EVER = 1 << 62
 _NOBODY = (_NEVER, "")
 _CHANGING = (EventName.ADD_TO_CART, EventName.REMOVE_FROM_CART, EventName.PURCHASE)
 _OF_BROWSER_TOO = (EventName.IDENTIFY, EventName.REMOVE_FROM_CART, EventName.PURCHASE)
@@ -58,7 +63,8 @@ class Visit(msgspec.Struct, array_like=True, frozen=True):
     `last_at` is the time of the newest, in microseconds. Where `withheld` is true the shopper was erased or
     withdrew the consent to personalisation during the visit: nothing else is remembered of it. `identified`
     is, for a browser, the time of the first event that says whose it is, and that user. `told_at` is when
-    Pub/Sub took the newest event that concerns both a browser and its user; 0 if there is none.
+    Pub/Sub took the newest event that concerns both a browser and its user; 0 if there is none. `first_at` is
+    the time of the oldest.
     """
 
     last_at: int = _NEVER
@@ -66,6 +72,7 @@ class Visit(msgspec.Struct, array_like=True, frozen=True):
     changes: tuple[Change, ...] = ()
     identified: tuple[int, str] = _NOBODY
     told_at: int = 0
+    first_at: int = _EVER
 
     @property
     def user(self) -> str:
@@ -108,7 +115,8 @@ def visits(accepted: Accepted) -> Iterator[tuple[str, Visit]]:
     if not shopper:
         return
     withheld = _withholds(event)
-    part = Visit(event.event_time, withheld, () if withheld else _changes(event))
+    changes = () if withheld else _changes(event)
+    part = Visit(event.event_time, withheld, changes, first_at=event.event_time)
     browser = event.client_id
     if browser and browser != shopper and (withheld or event.event_name in _OF_BROWSER_TOO):
         receipt = event.receipt
@@ -121,10 +129,10 @@ def visits(accepted: Accepted) -> Iterator[tuple[str, Visit]]:
 def together(parts: Iterable[Visit]) -> Visit:
     """The sum of parts of a visit. The result does not depend on how it was divided, nor on the order, nor on
     what is in several of the parts."""
-    last_at, withheld, identified, told_at = _NEVER, False, _NOBODY, 0
+    last_at, withheld, identified, told_at, first_at = _NEVER, False, _NOBODY, 0, _EVER
     changes: list[Change] = []
     for part in parts:
-        last_at = max(last_at, part.last_at)
+        first_at, last_at = min(first_at, part.first_at), max(last_at, part.last_at)
         withheld = withheld or part.withheld
         if part.user and (part.identified < identified or identified == _NOBODY):
             identified = part.identified
@@ -133,23 +141,48 @@ def together(parts: Iterable[Visit]) -> Visit:
         if len(changes) > 2 * MAX_CHANGES:
             changes = _newest(changes)
     if withheld:
-        return Visit(last_at, withheld=True)
-    return Visit(last_at, False, tuple(_newest(changes)), identified, told_at)
+        return Visit(last_at, withheld=True, first_at=first_at)
+    return Visit(last_at, False, tuple(_newest(changes)), identified, told_at, first_at)
+
+
+def thinned(parts: Iterable[Visit], gap_us: int) -> list[Visit]:
+    """A bounded number of parts that say of a visit what these say, to `ended`: now, and with more of it.
+
+    A shopper's own are added up to stretches without a pause of `gap_us`, the earliest first; then comes one
+    part for each user a browser is said to be of, as it was first received.
+    """
+    own: list[Visit] = []
+    of_users: dict[str, Visit] = {}
+    for part in sorted(parts, key=lambda part: part.first_at):
+        if part.user:
+            known = of_users.get(part.user)
+            of_users[part.user] = part if known is None else _both_said(known, part)
+        elif own and part.first_at < own[-1].last_at + gap_us:
+            own[-1] = together((own[-1], part))
+        else:
+            own.append(part)
+    if any(part.withheld for part in (*own, *of_users.values())):
+        return [together((*own, *of_users.values()))]
+    if len(own) > MAX_PARTS:
+        own[MAX_PARTS - 1 :] = [together(own[MAX_PARTS - 1 :])]
+    return _with_newest([*own, *sorted(of_users.values(), key=_received)[:MAX_PARTS]])
 
 
 def ended(shopper: str, parts: Iterable[Visit], gap_us: int) -> tuple[str, Visit] | None:
     """Whom a visit that has ended is to be told to, and what of it; None if there is nothing to tell.
 
-    `parts` are those of single events, all there are; they are gone through more than once. `gap_us` is how
-    long nothing happens after a visit, in microseconds. A browser's visit that is told to its user has
-    `identified`: the user's visit of that time ends later, and decides.
+    `parts` are all there are of it, thinned or not. `gap_us` is how long nothing happens after a visit, in
+    microseconds. A browser's visit that is told to its user has `identified`: the user's visit of that time
+    ends later, and decides.
     """
+    parts = thinned(parts, gap_us)
     whole = together(parts)
     if not whole.user:
         return (shopper, whole) if whole.changes or whole.told_at else None
-    if not any(part.changes for part in parts if not part.user):
+    own = [part for part in parts if not part.user]
+    if not any(part.changes for part in own):
         return None  # the user's own visit says the same
-    end = _first_end(sorted(part.last_at for part in parts if not part.user), gap_us)
+    end = own[0].last_at + gap_us
     in_time = [part.identified for part in parts if part.user and part.told_at < end]
     if not in_time:
         return shopper, msgspec.structs.replace(whole, identified=_NOBODY, told_at=0)
@@ -251,14 +284,27 @@ def _withholds(event: Event) -> bool:
     return event.event_name is EventName.ERASE_USER or consent.withheld(event)
 
 
-def _first_end(times: list[int], gap_us: int) -> int:
-    """When the first visit ends, if there is one event at each of these times, the earliest first."""
-    end = times[0] + gap_us
-    for time in times:
-        if time >= end:
-            break
-        end = time + gap_us
-    return end
+def _both_said(one: Visit, other: Visit) -> Visit:
+    """Parts of the same user. Whose a browser is, and when that was known, is as it was first received."""
+    first = min(one, other, key=_received)
+    both = together((one, other))
+    return msgspec.structs.replace(both, identified=first.identified, told_at=first.told_at)
+
+
+def _received(part: Visit) -> tuple[int, tuple[int, str]]:
+    return part.told_at, part.identified
+
+
+def _with_newest(parts: list[Visit]) -> list[Visit]:
+    """The parts with the newest changes of all of them together."""
+    changes = [change for part in parts for change in part.changes]
+    if len(changes) <= MAX_CHANGES:
+        return parts
+    kept = set(_newest(changes))
+    return [
+        msgspec.structs.replace(part, changes=tuple(change for change in part.changes if change in kept))
+        for part in parts
+    ]
 
 
 def _newest(changes: list[Change]) -> list[Change]:

@@ -1,8 +1,8 @@
-"""Carts left without a purchase: visits end by session windows, and each cart is announced once.
+"""Carts left without a purchase: a visit ends with a pause, and each cart is announced once.
 
 A visit ends when its shopper has done nothing for `cart_gap_us`. Events that come later than that may change
-it, make it longer or join it to another one: its window is then added up anew, and what was announced before
-decides whether there is anything left to say.
+it, make it longer or join it to another one: it is then told anew, and what was announced before decides
+whether there is anything left to say.
 
 A browser's visit that is its user's (`evermail.carts.ended`) waits for the end of the user's, and both are
 announced as one cart. A withdrawal or an erasure does not wait for a visit to end: from when it is known, no
@@ -10,13 +10,14 @@ cart begun until then is announced.
 
 Bounds: where a browser went on while its `identify` was on its way, its visit may end after the user's; if
 that one had a cart, it alone is announced. An `identify` of who has said no before is nobody's event: of it
-nothing is known here, and the cart is announced as the browser's. And a drain moves the watermark to the end
-of time: visits that go on end early, are announced as far as they have come, and what follows is another one.
+nothing is known here, and the cart is announced as the browser's. A dead letter that is replayed when its
+visit is forgotten is in none. And a drain moves the watermark to the end of time: visits that go on end
+early, are announced as far as they have come, and what follows is another one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -24,35 +25,16 @@ import msgspec
 from apache_beam.coders import BytesCoder
 from apache_beam.io.gcp.pubsub import PubsubMessage
 from apache_beam.metrics import Metrics
-from apache_beam.pvalue import TaggedOutput
-from apache_beam.transforms import trigger, window
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
-from apache_beam.transforms.window import GlobalWindows, TimestampedValue
-from apache_beam.typehints import typehints
-from apache_beam.utils.timestamp import Duration, Timestamp
+from apache_beam.utils.timestamp import Timestamp
 
 from evermail import carts
 from evermail.carts import MAX_CHANGES, CartLeft, Visit
 from evermail.events import Accepted
 from pipeline import names
 from pipeline.config import JobConfig
-from pipeline.lateness import allowed_lateness
-
-MAX_VISITS = 64
-"""Visits of a person that are remembered, the newest: two days of one an hour, and some. Of all together the
-newest `MAX_CHANGES` changes are."""
-
-WITHHELD = "withheld"
-
-_MILLISECOND = 1000
-_ALWAYS = -(1 << 62)
-
-_Ended = tuple[int, int, Visit]
-"""Begin and end of a visit, in microseconds, and what it says."""
-
-_OF_PEOPLE = typehints.Tuple[str, typehints.Tuple[int, int, Visit]]
-"""(person, `_Ended`), for Beam."""
+from pipeline.visits import MAX_VISITS, Ended, EndVisits, lateness_us
 
 
 class WatchCarts(beam.PTransform):  # type: ignore[misc]
@@ -68,32 +50,10 @@ class WatchCarts(beam.PTransform):  # type: ignore[misc]
         self._config = config
 
     def expand(self, accepted: beam.PCollection[Accepted]) -> beam.PCollection[PubsubMessage]:
-        config = self._config
-        gap_us = max(_MILLISECOND, _whole(config.cart_gap_us))
-        parts = accepted | "OfShoppers" >> beam.FlatMap(_timed_visits).with_outputs(WITHHELD, main="parts")
-        parts["parts"].element_type = typehints.Tuple[str, Visit]
-        parts[WITHHELD].element_type = _OF_PEOPLE
-        ended = (
-            parts["parts"]
-            | "Visits"
-            >> beam.WindowInto(
-                window.Sessions(Duration(micros=gap_us)),
-                # At the end of a window and with each event that comes later; a window that grows or merges
-                # is waited for again. The local runner fires AfterWatermark(late=...) too early for that.
-                trigger=trigger.DefaultTrigger(),
-                accumulation_mode=trigger.AccumulationMode.ACCUMULATING,
-                allowed_lateness=allowed_lateness(config),
-            )
-            # Not a CombinePerKey: each part has a window of its own until the windows merge, so there is
-            # nothing to combine before the shuffle, and trying to doubles what a part costs.
-            | "Gather" >> beam.GroupByKey()
-            | "End" >> beam.ParDo(EndFn(gap_us)).with_output_types(_OF_PEOPLE)
-            | "AllTime" >> beam.WindowInto(GlobalWindows())
-        )
         return (
-            (ended, parts[WITHHELD])
-            | "OfPeople" >> beam.Flatten()
-            | "Announce" >> beam.ParDo(AnnounceFn(config)).with_output_types(CartLeft)
+            accepted
+            | "Visits" >> EndVisits(self._config)
+            | "Announce" >> beam.ParDo(AnnounceFn(self._config)).with_output_types(CartLeft)
             | "ToMessage" >> beam.Map(to_message).with_output_types(PubsubMessage)
         )
 
@@ -102,42 +62,6 @@ def to_message(cart: CartLeft) -> PubsubMessage:
     """The message for a cart that was left."""
     attributes = {"trigger": cart.trigger, "cart_id": cart.cart_id, "shopper": cart.shopper}
     return PubsubMessage(msgspec.json.encode(cart), attributes)
-
-
-def _whole(time_us: int) -> int:
-    """In whole milliseconds, as runners keep the bounds of windows, and timers."""
-    return time_us // _MILLISECOND * _MILLISECOND
-
-
-def _timed_visits(accepted: Accepted) -> Iterator[TimestampedValue | TaggedOutput]:
-    """At the time of the event, whatever time the element came with; and by the tag `WITHHELD`, as if it were
-    a visit of all time, that nothing begun until then is to be announced."""
-    for shopper, part in carts.visits(accepted):
-        time_us = _whole(part.last_at)
-        if part.withheld and not part.user:
-            yield TaggedOutput(WITHHELD, (shopper, (_ALWAYS, time_us + _MILLISECOND, part)))
-        yield TimestampedValue((shopper, part), Timestamp(micros=time_us))
-
-
-class EndFn(beam.DoFn):  # type: ignore[misc]
-    """All parts of a visit -> the visit, to whom it is told. A browser's is given as the moment that joins it
-    to its user's, which is part of one visit of the user and of no other."""
-
-    def __init__(self, gap_us: int) -> None:
-        self._gap_us = gap_us
-
-    def process(
-        self, parts: tuple[str, Iterable[Visit]], within: window.IntervalWindow = beam.DoFn.WindowParam
-    ) -> Iterator[tuple[str, _Ended]]:
-        told = carts.ended(*parts, self._gap_us)
-        if told is None:
-            return
-        person, visit = told
-        if visit.user:
-            joined_us = _whole(visit.identified[0])
-            yield person, (joined_us, joined_us + _MILLISECOND, visit)
-        else:
-            yield person, (within.start.micros, within.end.micros, visit)
 
 
 class AnnounceFn(beam.DoFn):  # type: ignore[misc]
@@ -157,13 +81,13 @@ class AnnounceFn(beam.DoFn):  # type: ignore[misc]
     watermark back, as a timer of processing time does until it fires."""
 
     def __init__(self, config: JobConfig) -> None:
-        self._lateness_us = _whole(allowed_lateness(config).micros)
+        self._lateness_us = lateness_us(config)
         self._left = Metrics.counter(names.NAMESPACE, names.CARTS_LEFT)
         self._bought_late = Metrics.counter(names.NAMESPACE, names.CARTS_BOUGHT_LATE)
 
     def process(
         self,
-        element: tuple[str, _Ended],
+        element: tuple[str, Ended],
         stored: Any = beam.DoFn.StateParam(VISITS),
         due: Any = beam.DoFn.TimerParam(DUE),
     ) -> None:

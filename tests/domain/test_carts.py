@@ -10,7 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evermail.carts import MAX_CHANGES, CartItem, CartLeft, Visit, cart_id, ended, left_cart, together, visits
+from evermail.carts import (
+    MAX_CHANGES,
+    MAX_PARTS,
+    CartItem,
+    CartLeft,
+    Visit,
+    cart_id,
+    ended,
+    left_cart,
+    thinned,
+    together,
+    visits,
+)
 from evermail.clock import HOUR, SECOND
 from evermail.events import Accepted, Consent, Event, EventName, Item, Receipt
 
@@ -301,6 +313,68 @@ class TestWhoIsTold:
         assert left_cart("anna", whole) == left_cart(
             "anna", together(of("anna", *(Accepted("anna", one.event) for one in accepted)))
         )
+
+
+USERS = [f"u{n}" for n in range(MAX_PARTS)]
+
+acts = st.tuples(
+    st.sampled_from(["", "", *USERS]), st.sampled_from([ADD, BUY, VIEW, "erase_user"]), st.integers(0, 900)
+)
+
+
+def act(user: str, name: str, at: int, received: int) -> Accepted:
+    """Of a browser, as that of a user if there is one."""
+    if not user:
+        return own(VIEW if name == "erase_user" else name, at=at)
+    receipt = Receipt(received_at=NOW + received * SECOND)
+    told = event(name, at=at, user_id=user, client_id="browser", receipt=receipt)
+    return Accepted(user, told)
+
+
+def said(parts: list[Visit]) -> tuple[str, Visit] | None:
+    """Of a browser's visit, with changes in some order."""
+    found = ended("browser", parts, GAP_US) if parts else None
+    return found and (
+        found[0],
+        msgspec.structs.replace(found[1], changes=tuple(sorted(found[1].changes, key=repr))),
+    )
+
+
+class TestThinning:
+    @given(
+        st.lists(st.tuples(acts, st.integers(0, 1000)), max_size=MAX_PARTS), st.randoms(use_true_random=False)
+    )
+    def test_it_says_the_same_of_a_visit_and_of_all_that_comes_to_it(
+        self, told: list[tuple[tuple[str, str, int], int]], chance: Any
+    ) -> None:
+        parts = of("browser", *(act(*one, received) for one, received in told))
+        expected = said(parts)
+        chance.shuffle(parts)
+        known: list[Visit] = []
+        for part in parts:
+            known = thinned([*known, part], GAP_US)
+        assert said(known) == expected
+
+    @given(st.lists(st.sampled_from([ADD, BUY, VIEW]), min_size=1, max_size=40))
+    def test_a_users_visit_is_one_part(self, names: list[str]) -> None:
+        parts = [visit(event(name, at=90 * n)) for n, name in enumerate(names)]
+        assert thinned(parts, GAP_US) == [together(parts)]
+
+    @pytest.mark.parametrize("gap", [60, 150], ids=["without a pause", "held together by users alone"])
+    def test_it_is_bounded(self, gap: int) -> None:
+        known: list[Visit] = []
+        for n in range(1000):
+            user = f"u{n}" if n % 2 else ""
+            part = act(user, ADD if n % 3 else BUY, n * gap // 2, n * gap // 2)
+            known = thinned([*known, *of("browser", part)], GAP_US)
+        assert len(known) <= 2 * MAX_PARTS
+        assert sum(len(part.changes) for part in known) <= MAX_CHANGES
+
+    def test_nothing_is_kept_of_what_is_withheld(self) -> None:
+        said = [own(ADD), says_whose("anna", 5), act("ben", "erase_user", 7, 7), own(ADD, at=9)]
+        (part,) = thinned(of("browser", *said), GAP_US)
+        assert (part.withheld, part.changes, part.user) == (True, (), "")
+        assert (part.first_at, part.last_at) == (NOW, NOW + 9 * SECOND)
 
 
 def sessions(parts: list[Visit], gap_us: int) -> list[list[Visit]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from typing import Any
 
 import apache_beam as beam
@@ -38,12 +39,16 @@ from streaming_support import (
 )
 
 from evermail import carts
-from evermail.carts import cart_id
+from evermail.carts import Visit, cart_id
 from evermail.clock import SECOND, to_rfc3339
 from evermail.events import Accepted, Item
 from pipeline import carts as carts_module
 from pipeline import names
-from pipeline.carts import MAX_VISITS, WatchCarts
+from pipeline.carts import WatchCarts
+from pipeline.visits import MAX_VISITS, EndFn
+
+ADD, VIEW = "add_to_cart", "view_item"
+NOW_S = NOW / SECOND
 
 
 class TestAVisit:
@@ -94,6 +99,52 @@ class TestAVisit:
     def test_an_event_without_a_shopper_is_in_no_visit(self) -> None:
         assert watch(stream().arrives(Accepted("", add().event)).watermark(FAR)) == []
 
+    def test_a_visit_that_does_not_pause_is_not_gone_through_again_and_again(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One event in half a gap, for hours; and then what comes late, each by itself."""
+        gone_through = []
+
+        def counting(shopper: str, parts: Iterable[Visit], gap_us: int) -> Any:
+            known = list(parts)
+            gone_through.append(len(known))
+            return ended(shopper, known, gap_us)
+
+        ended = carts.ended
+        monkeypatch.setattr(carts, "ended", counting)
+        told = stream().arrives(add("A", at=0), *(accepted("B", at=n * GAP / 2) for n in range(1, 40)))
+        told.watermark(21 * GAP)
+        for n in range(3):
+            told.arrives(add("C", at=19 * GAP + n))
+        (message,) = watch(told.watermark(FAR))
+        assert (message["left_at"], quantities(message)) == (to_rfc3339(NOW + 39 * GAP_US // 2), {"A": 1})
+        assert gone_through == [1] * 4
+
+    def test_what_is_remembered_of_a_shopper_is_bounded(self) -> None:
+        """Whether there is never a pause, or one after each event."""
+        full = [Item("x" * 124 + f"{n}", 1, 1.0) for n in range(carts.MAX_CHANGES)]
+        for step in (GAP / 2, 2 * GAP):
+            end, cell = EndFn(config(cart_gap_us=GAP_US)), Cell()
+            for n in range(3 * MAX_VISITS):
+                ((_, part),) = carts.visits(add(full, at=n * step, currency="EUR"))
+                end.process(("anna", part), cell, cell)
+            assert len(cell.value) < 64 * 1024
+            end, cell = EndFn(config(cart_gap_us=GAP_US)), Cell()
+            for n in range(3 * MAX_VISITS):
+                ((_, part),) = carts.visits(accepted(at=n * step))
+                end.process(("anna", part), cell, cell)
+            assert len(cell.value) < 8 * 1024
+
+    def test_what_says_nothing_new_is_not_told(self) -> None:
+        end, cell = EndFn(config(cart_gap_us=GAP_US)), Cell()
+        late = {name: dict(carts.visits(accepted("A", at=1, name=name)))["anna"] for name in (VIEW, ADD)}
+        for at in (0, 2):
+            assert end.process(("anna", dict(carts.visits(add(at=at)))["anna"]), cell, cell) == []
+        assert len(end.end("anna", cell.time, cell, cell)) == 1
+        assert end.process(("anna", late[VIEW]), cell, cell) == []
+        assert len(end.process(("anna", late[ADD]), cell, cell)) == 1
+        assert end.process(("anna", late[ADD]), cell, cell) == []
+
     def test_a_gap_of_a_fraction_of_a_millisecond_is_one(self) -> None:
         assert len(watch(stream().arrives(add()).watermark(1), cart_gap_us=10)) == 1
 
@@ -117,14 +168,14 @@ class TestDisorder:
         """Not that of the element it comes in, which is when Pub/Sub took it, or a timer fired."""
         told = stream().arrives(add("A", at=0), bought("A", at=GAP + 1)).watermark(FAR)
         p = pipeline()
-        arrived = p | told.source() | beam.Map(_with_time_of_arrival)
+        arrived = p | told.source() | beam.Map(_with_time, NOW_S + 2 * GAP)
         arrived | WatchCarts(config(cart_gap_us=GAP_US)) | collected.into("messages")
         run(p)
         assert len(collected["messages"]) == 1  # two visits: the purchase belongs to the next
 
 
-def _with_time_of_arrival(event: Accepted) -> TimestampedValue:
-    return TimestampedValue(event, NOW / SECOND + 2 * GAP)
+def _with_time(event: Accepted, time_s: float) -> TimestampedValue:
+    return TimestampedValue(event, time_s)
 
 
 class TestOnce:
@@ -169,6 +220,17 @@ class TestOnce:
 
     def test_whatever_the_shoppers_may_accept_is_taken_in(self) -> None:
         assert len(watch(stream().watermark(LATENESS + GAP - 1).arrives(add("A")).watermark(FAR))) == 1
+
+    @pytest.mark.parametrize(("taken", "announced"), [(GAP + LATENESS - 1, 1), (GAP + LATENESS, 0)])
+    def test_what_was_sent_when_all_is_forgotten_of_it_is_nobodys_business(
+        self, collected: Collected, taken: float, announced: int
+    ) -> None:
+        """A dead letter that is replayed days later."""
+        p = pipeline()
+        arrived = p | stream().arrives(add()).watermark(FAR).source() | beam.Map(_with_time, NOW_S + taken)
+        arrived | WatchCarts(config(cart_gap_us=GAP_US)) | collected.into("messages")
+        run(p)
+        assert len(collected["messages"]) == announced
 
     @pytest.mark.parametrize(("watermark", "times"), [(GAP + LATENESS - 1, 1), (GAP + LATENESS, 2)])
     def test_what_was_announced_is_forgotten_when_nothing_can_change_it(

@@ -11,6 +11,7 @@ from cart_support import (
     GAP,
     GAP_US,
     LATENESS,
+    Visits,
     add,
     announcements,
     bought,
@@ -23,7 +24,7 @@ from cart_support import (
     watch,
     withdrawal,
 )
-from streaming_support import NOW, Stream, accepted
+from streaming_support import NOW, accepted
 
 from evermail import carts
 from evermail.carts import cart_id
@@ -203,7 +204,7 @@ def test_each_person_is_told_once_of_all_that_is_left(seed: int) -> None:
         browser, name, item = chance.choice([*logins]), chance.choice(actions), chance.choice("ABC")
         shopper = browser if at < logins[browser] else "anna"
         told.append(accepted(item, at=at, name=name, shopper=shopper, client_id=browser))
-    unfolding = Stream()
+    unfolding = Visits()
     arrivals = {(one.event.event_time - NOW) / SECOND + chance.uniform(0, 200): one for one in told}
     for at in sorted(arrivals):
         unfolding.watermark(at - 200).arrives(arrivals[at])
