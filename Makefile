@@ -4,11 +4,12 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BACKEND ?= embedded
 PORT ?= 8080
 REPEATS ?= yes
+BUDGET ?= 100
 VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test lint format bench-pipeline bench-writes bench-pubsub bench-stores bench-demo eval pictures clean
+.PHONY: help install install-dev demo test lint format bench-pipeline bench-writes bench-pubsub bench-stores bench-demo bench-ranking eval eval-rows eval-lag tune pictures clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +46,9 @@ bench-pipeline: $(VENV)/.demo  ## Events a second of CPU of the job, by step (GR
 bench-writes: $(VENV)/.demo  ## Documents written for each event, over the flush interval (REPLAY=rees46.csv)
 	$(BIN)/python -m bench.bench_writes --replay $(REPLAY)
 
+bench-ranking: $(VENV)/.demo  ## CPU of the ranking of one opened email
+	$(BIN)/python -m bench.bench_ranking
+
 bench-stores: $(VENV)/.demo  ## Documents a second of the stores
 	$(BIN)/python -m bench.bench_stores
 
@@ -79,16 +83,33 @@ eval needs DATA, a folder with public click data that this repository may not ho
   diginetica/train_sessions.txt.gz and test_cases.tsv.gz  the split of github.com/CRIPAC-DIG/SR-GNN, as text
 evermail evaluate --help says what such files hold, and how to measure on your own
 endef
-$(if $(filter eval,$(MAKECMDGOALS)),$(if $(DATA),,$(error $(data_wanted))))
+$(if $(filter eval eval-rows eval-lag tune,$(MAKECMDGOALS)),$(if $(DATA),,$(error $(data_wanted))))
+
+evaluate = $(BIN)/evermail evaluate --repeats $(REPEATS)
+serenade = --train $(DATA)/serenade/train.txt --format sessions
+rsc15 = --train $(DATA)/rsc15_100k/yoochoose-clicks-100k_train_full.txt --format sessions
+# Diginetica's lines have no times: they are the first 150 days of CIKM Cup 2016, in order
+diginetica = --train $(DATA)/diginetica/train_sessions.txt.gz --days 150
+serenade_test = --test $(DATA)/serenade/test.txt
+rsc15_test = --test $(DATA)/rsc15_100k/yoochoose-clicks-100k_test.txt
+diginetica_test = --test $(DATA)/diginetica/test_cases.tsv.gz --format cases
 
 eval: $(VENV)/.dev  ## Quality of recommendations on public click data (DATA=folder; REPEATS=yes)
-	$(BIN)/evermail evaluate --format sessions --repeats $(REPEATS) \
-		--train $(DATA)/serenade/train.txt --test $(DATA)/serenade/test.txt
-	$(BIN)/evermail evaluate --format sessions --repeats $(REPEATS) \
-		--train $(DATA)/rsc15_100k/yoochoose-clicks-100k_train_full.txt \
-		--test $(DATA)/rsc15_100k/yoochoose-clicks-100k_test.txt
-	$(BIN)/evermail evaluate --format cases --repeats $(REPEATS) \
-		--train $(DATA)/diginetica/train_sessions.txt.gz --test $(DATA)/diginetica/test_cases.tsv.gz
+	$(evaluate) $(serenade) $(serenade_test)
+	$(evaluate) $(rsc15) $(rsc15_test)
+	$(evaluate) $(diginetica) $(diginetica_test)
+
+eval-rows: $(VENV)/.dev  ## The same over the neighbours kept in a row (DATA=folder)
+	$(evaluate) --rows 10,20,50,100,all $(serenade) $(serenade_test)
+	$(evaluate) --rows 10,20,50,100,all $(rsc15) $(rsc15_test)
+	$(evaluate) --rows 10,20,50,100,all $(diginetica) $(diginetica_test)
+
+eval-lag: $(VENV)/.dev  ## The same with what is known 0 s to 48 h behind (DATA=folder)
+	$(evaluate) --lag 0s,1h,24h,48h $(serenade) $(serenade_test)
+	$(evaluate) --lag 0s,1h,24h,48h $(rsc15) $(rsc15_test)
+
+tune: $(VENV)/.dev  ## Search better constants on the training data alone (DATA=folder; BUDGET=100)
+	$(BIN)/evermail tune --budget $(BUDGET) --sessions 2500 $(serenade) $(rsc15) $(diginetica) --format lines
 
 pictures: $(VENV)/.dev  ## Take the pictures of this README again (needs Chromium)
 	$(BIN)/python -m demo.page.photograph --out docs/images

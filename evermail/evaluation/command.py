@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from evermail.evaluation import variants
 from evermail.evaluation.models.model import Model
 from evermail.evaluation.models.popularity import RECENT_SHARE, Popular, RecentlyViewed
 from evermail.evaluation.models.rules import AssociationRules, ItemKnn, SequentialRules
@@ -70,34 +71,54 @@ def evaluate(
     days: Annotated[
         float, typer.Option(min=0, help="Days that sessions without times are spread over; 0: nothing fades.")
     ] = 0.0,
+    rows: Annotated[
+        str, typer.Option(help="Compare evermail with rows of so many neighbours instead, as in 10,50,all.")
+    ] = "",
+    lag: Annotated[
+        str,
+        typer.Option(
+            help="Compare evermail with what it knows so far behind instead, as in 0s,1h,48h: first the rows "
+            "of neighbours only, then all of it. It goes on learning while it is tested."
+        ),
+    ] = "",
+    chart: Annotated[
+        Path | None, typer.Option(help="Where to draw what --rows or --lag found, as SVG.")
+    ] = None,
     k: Annotated[str, typer.Option(help="Lengths of lists, separated by commas.")] = "6,20",
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON, shares of 1.")] = False,
 ) -> None:
     """Measure how well the next item of a session is recommended, beside what the field compares with."""
-    names, cutoffs = _names(model), _cutoffs(k)
+    models, cutoffs = _models(model, rows, lag), _cutoffs(k)
+    if chart is not None and not (rows or lag):
+        raise typer.BadParameter("needs --rows or --lag", param_hint="--chart")
     with on_console() as (console, track):
         try:
             data = read(train, test, form, track, days=days)
         except DataError as problem:
             console.print(f"evermail evaluate: {problem}", markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(UNUSABLE) from None
+        if lag and not data.timed:
+            raise typer.BadParameter("needs times: --format sessions", param_hint="--lag")
         cases = counted(data, repeats)
+        if lag:
+            cases.sort(key=lambda case: case.times[-1])
         if not cases:
             console.print(
                 "evermail evaluate: each next item was seen before: try --repeats yes", markup=False
             )
             raise typer.Exit(UNUSABLE)
         outcomes = []
-        for name in names:
-            outcome = measure(
-                name, MODELS[name](), data, cases, repeats=repeats, depth=cutoffs[-1], track=track
-            )
+        for name, make in models.items():
+            outcome = measure(name, make(), data, cases, repeats=repeats, depth=cutoffs[-1], track=track)
             each_ms = 1_000 * outcome.answering_s / len(cases)
             console.print(
                 f"{name}: learned in {outcome.learning_s:.1f} s, {each_ms:.2f} ms a case", highlight=False
             )
             outcomes.append(outcome)
         found = report(data, cases, outcomes, cutoffs, repeats=repeats)
+    if chart is not None:
+        title = "Neighbours kept in a row" if rows else "Behind the clicks"
+        chart.write_text(variants.chart(found, f"{title}: {test.name}"), encoding="utf-8")
     if as_json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")
     else:
@@ -107,14 +128,26 @@ def evaluate(
 evaluate.__doc__ = f"{evaluate.__doc__}\n{EXPLAINED}"
 
 
-def _names(written: str) -> list[str]:
+def _models(written: str, rows: str, lag: str) -> variants.Models:
+    if rows and lag:
+        raise typer.BadParameter("not together with --rows", param_hint="--lag")
+    try:
+        if rows:
+            return variants.by_bound(rows)
+    except ValueError:
+        raise typer.BadParameter(f"{rows!r} is not like 10,50,all", param_hint="--rows") from None
+    try:
+        if lag:
+            return variants.by_lag(lag)
+    except ValueError:
+        raise typer.BadParameter(f"{lag!r} is not like 0s,1h,48h", param_hint="--lag") from None
     names = list(dict.fromkeys(name.strip() for name in written.split(",")))
     unknown = [name for name in names if name not in MODELS]
     if unknown:
         raise typer.BadParameter(
             f"no model {unknown[0]!r}: choose from {', '.join(MODELS)}", param_hint="--model"
         )
-    return names
+    return {name: MODELS[name] for name in names}
 
 
 def _cutoffs(written: str) -> list[int]:

@@ -98,7 +98,7 @@ class Evermail:
         return self._trending
 
     def recommend(self, case: Case, count: int, unwanted: Collection[int]) -> Sequence[int]:
-        now_us = case.times[-1]
+        now_us = case.times[-1] if case.times else 0
         out = {self._names[item] for item in unwanted}
         profile = self.profile(case.history, case.times)
         personal = ranking.personal(profile, self.read(profile, now_us), now_us=now_us)
