@@ -1,12 +1,14 @@
 """The memory of shoppers in a batch: all that one shopper ever did comes together, in the order it came.
 
 The same updates as in a stream (pipeline/keeper.py), without state or timers. As arrivals come in their old
-order, what depends on it where a memory reaches its bounds comes out as it did then.
+order, what depends on it where a memory reaches its bounds comes out as it did then. What people said is
+taken from the store as well (pipeline/said_before.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import apache_beam as beam
@@ -23,6 +25,7 @@ from pipeline.arrivals import Handover
 from pipeline.config import JobConfig
 from pipeline.keeper import ACCEPTED, Keeper
 from pipeline.rotation import FormerNames
+from pipeline.said_before import Said, said_before
 from pipeline.shoppers import Shopped, by_steps, typed_outputs
 
 _OF_NOBODY = "of_nobody"
@@ -83,15 +86,21 @@ class _RememberAllFn(beam.DoFn):  # type: ignore[misc]
 
     def start_bundle(self) -> None:
         self._keeper = self._keeper_type(self._config, self._former_names)
+        # Asked for what it recalls, and nothing else.
+        self._stored = Keeper(replace(self._config, bootstrap=True), self._former_names)
 
     def finish_bundle(self) -> Iterator[Any]:
         yield from self._keeper.finish_bundle()
 
     def process(self, element: tuple[str, Iterable[Any]]) -> Iterator[Any]:
-        shopper, arrivals = element
+        shopper, arrivals = element[0], list(element[1])
         keeper, state = self._keeper, ShopperState()
         flush_wanted = False
-        for arrival in sorted(arrivals, key=_received):
+        before = said_before(self._stored.recall(shopper), arrivals, keeper.received_us)
+        for arrival in sorted([*arrivals, *before], key=_received):
+            if isinstance(arrival, Said):
+                self._hear(state, arrival)
+                continue
             out = keeper.begin()
             keeper.take(shopper, state, arrival)
             flush_wanted = flush_wanted or keeper.flush_wanted
@@ -101,9 +110,14 @@ class _RememberAllFn(beam.DoFn):  # type: ignore[misc]
             keeper.tally[names.DOCUMENTS_MADE] += 1
             yield to_profile(state, shopper, self._config.wall_clock())
 
+    def _hear(self, state: ShopperState, said: Said) -> None:
+        dropped = state.dropped
+        self._keeper.update_rows(state.take_over(said.state))
+        self._keeper.tally[names.DROPPED] += state.dropped - dropped
 
-def _received(arrival: Event | Handover) -> tuple[int, int, str]:
-    if isinstance(arrival, Handover):
+
+def _received(arrival: Event | Handover | Said) -> tuple[int, int, str]:
+    if isinstance(arrival, Handover | Said):
         return arrival.received_at, 0, ""
     return arrival.receipt.received_at, arrival.event_time, arrival.event_id
 

@@ -53,8 +53,9 @@ def build(pipeline: beam.Pipeline, source: beam.PTransform, sinks: Sinks, config
 def rebuild(pipeline: beam.Pipeline, archive: beam.PTransform, sinks: Sinks, config: JobConfig) -> None:
     """Adds the batch graph: the same documents, made again from what was archived.
 
-    It begins from nothing, whatever the store holds, and announces no carts of the past. All it writes is of
-    the time when it was built: what a streaming job has written since is newer, and stays.
+    Whatever the store holds, it begins from nothing but what people said, and announces no carts of the
+    past. All it writes is of the time when it was built: what a streaming job has written since is newer, and
+    stays.
     """
     coders.register()
     config = replace(config, bootstrap=False, wall_clock=clock.Stopped(config.wall_clock()))

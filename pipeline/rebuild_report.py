@@ -23,6 +23,7 @@ _ROWS = {
     "documents written": names.DOCUMENTS_WRITTEN,
     "documents that the store has newer": names.DOCUMENTS_STALE,
     "documents refused": names.DOCUMENTS_REFUSED,
+    "stored documents unreadable": names.DOCUMENTS_UNREADABLE,
 }
 
 

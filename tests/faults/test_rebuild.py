@@ -13,7 +13,7 @@ from shop_story import products, tell
 from streaming_support import NOW, StoppedClock
 
 from demo import fn_api
-from evermail.clock import HOUR
+from evermail.clock import HOUR, MINUTE
 from evermail.stores.sqlite import SqliteStore
 from pipeline import read_archive
 from pipeline.job import Sinks, rebuild
@@ -28,18 +28,26 @@ def _drop(_: object) -> tuple[()]:
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("quick_runner")
 def test_a_rebuild_ends_with_the_documents_of_the_stream(tmp_path: Path) -> None:
+    """Whether the store holds nothing or those of the stream."""
     story = tell(3_000, NOW - 26 * HOUR, SPAN_S, random.Random(5))
     messages = story.under_fire(random.Random(6), copies=0.1, shuffled=0.2, malformed=0.05)
-    streamed, rebuilt = tmp_path / "streamed.sqlite3", tmp_path / "rebuilt.sqlite3"
-    left = run_job(messages, streamed, archive=tmp_path / "archive")
+    streamed, archive = tmp_path / "streamed.sqlite3", tmp_path / "archive"
+    left = run_job(messages, streamed, archive=archive)
+    assert left.counters["accepted"] > 2_900
+    told = documents(streamed)
 
-    SqliteStore(rebuilt).put_many(products())
-    config = settings(rebuilt, wall_clock=StoppedClock(NOW), timer_clock=StoppedClock(0))
+    empty = tmp_path / "rebuilt.sqlite3"
+    SqliteStore(empty).put_many(products())
+    for store in (empty, streamed):
+        _rebuild(archive, store)
+        assert differences(documents(store), told) == {}
+
+
+def _rebuild(archive: Path, store: Path) -> None:
+    now = StoppedClock(NOW + MINUTE)  # later than the stream, which versions tell
+    config = settings(store, wall_clock=now, timer_clock=StoppedClock(0))
     with fn_api.stateful_stages():
         pipeline = beam.Pipeline(options=PipelineOptions([fn_api.RUNNER]))
-        archive = read_archive.ReadArchive(str(tmp_path / "archive"), config)
-        rebuild(pipeline, archive, Sinks(dead_letters=beam.FlatMap(_drop)), config)
+        source = read_archive.ReadArchive(str(archive), config)
+        rebuild(pipeline, source, Sinks(dead_letters=beam.FlatMap(_drop)), config)
         pipeline.run().wait_until_finish()
-
-    assert left.counters["accepted"] > 2_900
-    assert differences(documents(rebuilt), documents(streamed)) == {}

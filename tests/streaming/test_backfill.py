@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,6 +66,13 @@ def rebuilt(events: list[Event], path: Path) -> dict[str, Profile]:
     return {one.id: one for one in store.scan(Profile.COLLECTION) if isinstance(one, Profile)}
 
 
+def copy_of(shop: Shop, path: Path) -> Path:
+    """A store that holds what the shop's does."""
+    with closing(sqlite3.connect(shop.store.path)) as held, closing(sqlite3.connect(path)) as other:
+        held.backup(other)
+    return path
+
+
 def telling(profiles: dict[str, Profile]) -> dict[str, Profile]:
     """Profiles without what depends on when they were written."""
     return {
@@ -97,14 +106,20 @@ PASTS = {
 FUTURE = [browser("C", at=-7), identify("anna", at=-6), browser("D", at=-5), event("E", at=-4)]
 
 
+@pytest.mark.parametrize("beside", ["nothing", "what the stream wrote"])
 @pytest.mark.parametrize("past", PASTS.values(), ids=PASTS)
-def test_whoever_got_another_name_has_one_profile(shop: Shop, past: list[Event], tmp_path: Path) -> None:
+def test_whoever_got_another_name_has_one_profile(
+    shop: Shop, past: list[Event], beside: str, tmp_path: Path
+) -> None:
     archived = received([*map(before, past), *map(after, FUTURE)])
     stream = Stream()
     for one in archived:
         stream.arrives(one)
     shop(stream, pseudonym_keys=KEYS)
-    again = rebuilt(archived, tmp_path / "rebuilt.sqlite3")
+    path = tmp_path / "rebuilt.sqlite3"
+    if beside != "nothing":
+        copy_of(shop, path)
+    again = rebuilt(archived, path)
     assert telling(again) == telling(shop.profiles())
     assert {key for key, profile in again.items() if profile.history} <= {new("anna"), new("c1", "client")}
     assert old("anna") not in again or again[old("anna")].moved_to == new("anna")
