@@ -1,9 +1,9 @@
 """The constants of the recommender, all in one place: writer and reader must use the same.
 
-`evermail tune` found those of `SERVED` on the newest tenth of the training sessions of three public click data
-sets, never on a test case: Diginetica in the split of SR-GNN, Serenade's sample of bol.com, and a sample of
-RecSys 2015 (`make tune`). One set of constants serves all three, and the optimum is flat: most neighbouring
-values lose less than 0.15 points of what was made as high as it can be, the mean of HR@20 and MRR@20.
+`evermail tune` found those of `SERVED` on the newest tenth of the training sessions of three public click
+data sets, never on a test case: Diginetica in the split of SR-GNN, Serenade's sample of bol.com, and a sample
+of RecSys 2015 (`make tune`). One set of constants serves all three, and the optimum is flat: most values next
+to them lose less than 0.15 points of what was made as high as it can be, the mean of HR@20 and MRR@20.
 """
 
 from __future__ import annotations
