@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test lint format bench-pipeline bench-writes bench-pubsub bench-stores bench-demo bench-ranking eval eval-rows eval-lag tune pictures clean
+.PHONY: help install install-dev demo test lint format bench-pipeline bench-writes bench-pubsub bench-stores bench-demo bench-ranking eval eval-rows eval-lag eval-parity tune pictures clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,7 +83,7 @@ eval needs DATA, a folder with public click data that this repository may not ho
   diginetica/train_sessions.txt.gz and test_cases.tsv.gz  the split of github.com/CRIPAC-DIG/SR-GNN, as text
 evermail evaluate --help says what such files hold, and how to measure on your own
 endef
-$(if $(filter eval eval-rows eval-lag tune,$(MAKECMDGOALS)),$(if $(DATA),,$(error $(data_wanted))))
+$(if $(filter eval eval-rows eval-lag eval-parity tune,$(MAKECMDGOALS)),$(if $(DATA),,$(error $(data_wanted))))
 
 evaluate = $(BIN)/evermail evaluate --repeats $(REPEATS)
 serenade = --train $(DATA)/serenade/train.txt --format sessions
@@ -107,6 +107,10 @@ eval-rows: $(VENV)/.dev  ## The same over the neighbours kept in a row (DATA=fol
 eval-lag: $(VENV)/.dev  ## The same with what is known 0 s to 48 h behind (DATA=folder)
 	$(evaluate) --lag 0s,1h,24h,48h $(serenade) $(serenade_test)
 	$(evaluate) --lag 0s,1h,24h,48h $(rsc15) $(rsc15_test)
+
+eval-parity: $(VENV)/.dev  ## Whether the job, amid copies and disorder, learns the same rows (DATA=folder)
+	$(BIN)/python -m bench.parity $(serenade)
+	$(BIN)/python -m bench.parity $(rsc15)
 
 tune: $(VENV)/.dev  ## Search better constants on the training data alone (DATA=folder; BUDGET=100)
 	$(BIN)/evermail tune --budget $(BUDGET) --sessions 2500 $(serenade) $(rsc15) $(diginetica) --format lines
