@@ -125,6 +125,12 @@ def test_the_heaviest_are_kept(rows: Rows) -> None:
     assert row.total == 28.0
 
 
+def test_the_row_of_returns_is_kept_whole(rows: Rows) -> None:
+    entries = {f"{at // 10}n{at % 10}{place}": 1.0 for at in range(40) for place in "0-"}
+    (row,) = rows(Stream().arrives(update(repeats.ROW_ID, **entries)).passes(), neighbors_kept=3)
+    assert totals(row.neighbors) == entries
+
+
 def test_an_item_seen_alone_has_no_row(rows: Rows) -> None:
     assert rows(Stream().arrives(update("A")).passes()) == []
 

@@ -12,6 +12,7 @@ from streaming_support import NOW, Collected, Stream, config, event, pipeline, r
 
 from evermail import repeats
 from evermail.clock import DAY, SECOND
+from evermail.decay import UNIT
 from evermail.documents import Profile
 from evermail.event_ids import MAX_IDS
 from evermail.events import Accepted, Code, Event, Item, from_fields, to_wire
@@ -198,6 +199,16 @@ class TestProfiles:
         paired = {(row, item) for row, update in updates for item, _ in update.amounts}
         assert rows == {"A", "B", "C", repeats.ROW_ID}
         assert paired == {("A", "C"), ("C", "A"), (repeats.ROW_ID, "1n0-")}
+
+    def test_returns_of_a_bundle_are_added_up(self, shop: Run) -> None:
+        """Every event changes their row: it gets one record a bundle and hour, however many events."""
+        viewed = [
+            event(item, at=at, shopper=f"shopper {n}") for n in range(9) for at, item in enumerate("AB")
+        ]
+        out = shop(Stream().arrives(*viewed).passes())
+        of_returns = [packed for row, packed in out["row_updates"] if row == repeats.ROW_ID]
+        (update,) = [update for packed in of_returns for update in unpack_all(packed)]
+        assert update.amounts == [("1n0-", 9 * UNIT)]
 
 
 def test_disorder_gives_the_same_profile(shop: Run) -> None:
