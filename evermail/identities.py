@@ -4,7 +4,7 @@ Replaced are, always in the same way so that copies stay copies:
 
 - `user_id` and `client_id`;
 - in unknown fields, however deep, every text and number under a name of `KINDS`;
-- email addresses in any text, and as names of unknown fields;
+- email addresses in any text, and as names of unknown fields, also quoted as in URLs and in HTML;
 - the event's own `user_id` and `client_id` where they stand as words in any text or as names of unknown
   fields, and as numbers if they have `TELLING_CHARS` digits or more.
 
@@ -22,7 +22,7 @@ import msgspec
 from evermail.events import Code, Event, Item, Receipt, Refusal
 from evermail.events.checks import LIMITS, NESTED, TELLING_CHARS
 from evermail.pseudonyms import Pseudonymizer
-from evermail.traces import emails, normal_email, words
+from evermail.traces import emails, has_email, may_have_email, normal_email, words
 
 KINDS = {
     "user": "user_id uid user customer_id customer_number member_id account_id account_number crm_id"
@@ -42,6 +42,9 @@ MAX_REPLACED = 1000
 """Identifiers replaced in one event. A pseudonym is longer than most of them: without a bound, a message
 of small size could become one that nothing carries."""
 
+_BACKSLASH, _PERCENT, _HASH = b"\\%#"  # as numbers they are found seven times as fast
+_WIDE_AT = "＠".encode()
+_WIDE = _WIDE_AT[0]
 _EXPONENT = re.compile(rb"\d[eE]")
 _ENCODER = msgspec.json.Encoder()
 _KIND_OF = {name.replace("_", ""): kind for kind, names in KINDS.items() for name in names.split()}
@@ -99,10 +102,12 @@ def _may_name(event: Event, unknown: list[dict[str, Any]], sent: bytes) -> bool:
         return (
             "@" in text
             or "%" in text
+            or "#" in text
+            or "＠" in text
             or (user_id is not None and user_id in text)
             or (client_id is not None and client_id in text)
         )
-    if b"\\" in sent:  # an escape may hide anything
+    if _BACKSLASH in sent:  # an escape may hide anything
         sent = _ENCODER.encode(event)
     addresses = sent.count(b"@")
     for identifier in (event.user_id, event.client_id):
@@ -113,7 +118,8 @@ def _may_name(event: Event, unknown: list[dict[str, Any]], sent: bytes) -> bool:
                 return True
             if addresses:
                 addresses -= identifier.count("@")
-    return addresses != 0 or b"%" in sent  # the latter for an address in a URL
+    # The others for an address in a URL or in HTML, and for a full-width sign.
+    return addresses != 0 or _PERCENT in sent or _HASH in sent or (_WIDE in sent and _WIDE_AT in sent)
 
 
 def _is_telling_number(identifier: str) -> bool:
@@ -124,6 +130,10 @@ def _is_telling_number(identifier: str) -> bool:
         and identifier.isdigit()
         and identifier[0] != "0"
     )
+
+
+def _is_address(identifier: str) -> bool:
+    return "@" in identifier or has_email(identifier)
 
 
 def _names_identity(value: Any) -> bool:
@@ -162,9 +172,9 @@ class _Concealer:
             [(kind, value) for kind, value in own if value], key=lambda one: len(one[1]), reverse=True
         )
         self._sought = [
-            *[one for one in identifiers if "@" in one[1]],
+            *[one for one in identifiers if _is_address(one[1])],
             ("email", None),
-            *[one for one in identifiers if "@" not in one[1]],
+            *[one for one in identifiers if not _is_address(one[1])],
         ]
         self._numbers = {int(value): kind for kind, value in identifiers if _is_telling_number(value)}
 
@@ -217,7 +227,7 @@ class _Concealer:
         """A text with pseudonyms for what is sought, from the `first` of it on."""
         for number in range(first, len(self._sought)):
             kind, word = self._sought[number]
-            if word is not None and word not in text:
+            if not (may_have_email(text) if word is None else word in text):
                 continue
             spans = emails(text) if word is None else words(text, word)
             parts = []
@@ -238,8 +248,5 @@ class _Concealer:
                 Code.OUT_OF_RANGE, f"identifiers of people stand in more than {MAX_REPLACED} places"
             )
         if kind == "email":
-            found = list(emails(identifier))
-            if len(found) == 1:  # `Ann <ann@example.com>` is the same as the address alone
-                identifier = identifier[slice(*found[0])]
             identifier = normal_email(identifier)
         return self._pseudonyms.pseudonym(kind, identifier)

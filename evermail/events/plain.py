@@ -62,9 +62,9 @@ def read(data: bytes, now_us: int) -> Event | None:
     items = []
     for item in sent.items or ():
         item_id, category = item.item_id, item.item_category or None
-        for text in (item_id, category):
-            if text and ("@" in text or "%" in text):
-                return None
+        line = f"{item_id} {category}" if category else item_id
+        if "@" in line or "%" in line or "#" in line or "＠" in line:  # an email address?
+            return None
         for own in (user_id, client_id):
             if own and len(own) >= TELLING_CHARS and (own in item_id or (category and own in category)):
                 return None

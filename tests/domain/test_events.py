@@ -507,7 +507,13 @@ def test_nor_does_one_about_the_identifier_itself(field: str, value: Any) -> Non
 # People are no items
 
 
-@pytest.mark.parametrize("text", ["ann@example.com", "for-ann@example.com!", "ann%40example.com"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *["ann@example.com", "for-ann@example.com!", "ann%40example.com"],
+        *["ann%2540example.com", "ann＠example.com", "ann&#64;example.com"],
+    ],
+)
 @pytest.mark.parametrize("field", ["item_id", "item_category"])
 def test_an_item_that_is_an_address_is_refused(field: str, text: str) -> None:
     refused = rejected(encode(VIEW, items=[{"item_id": "a"}, {"item_id": "b", field: text}]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 from unittest import mock
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -15,6 +16,7 @@ from evermail import clock, identities
 from evermail.events import Code, Event, Receipt, Refusal, parse_or_refuse, to_json
 from evermail.identities import KINDS, MAX_REPLACED, kind_of, pseudonymize
 from evermail.pseudonyms import Pseudonymizer
+from evermail.traces import normal_email
 
 NOW = 1_795_489_200 * clock.SECOND  # 2026-11-24T03:00:00Z
 PSEUDONYMS = Pseudonymizer({"k0": "an-older-secret-of-ours", "k1": "the-current-secret-of-us"}, "k1")
@@ -138,6 +140,34 @@ def test_an_address_quoted_as_in_a_url_is_found_where_no_other_sign_is() -> None
     assert conceal(source="m=ann%40example.com").source == f"m={of('email', EMAIL)}"
 
 
+SPELLINGS = ["ann%2540example.com", "ann%252540example.com", "ann＠example.com", "ann&#64;example.com"]
+
+
+@pytest.mark.parametrize("written", [*SPELLINGS, "ann&#x40;example.com", "Ann%40Example.com"])
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_so_is_one_in_any_other_spelling(written: str, ascii_only: bool) -> None:
+    found = of("email", EMAIL)
+    assert conceal(search_term=f"m={written}", ascii_only=ascii_only).search_term == f"m={found}"
+    assert extra(x=[f"/?m={written}&b"], ascii_only=ascii_only) == {"x": [f"/?m={found}&b"]}
+    assert extra(email=written, ascii_only=ascii_only) == {"email": found}
+    assert extra(x={written: 1}, ascii_only=ascii_only) == {"x": {found: 1}}
+
+
+@given(st.emails(), st.integers(0, 5))
+def test_an_address_has_one_pseudonym_however_often_it_is_quoted(address: str, times: int) -> None:
+    quoted = address
+    for _ in range(times):
+        quoted = quote(quoted, safe="")
+    assert extra(email=quoted) == extra(email=address)
+    assert address not in extra(note=f"<{quoted}>")["note"]
+    assert of("email", normal_email(address)) in extra(note=f"<{quoted}>")["note"]
+
+
+def test_an_id_that_is_an_address_is_the_user_in_its_own_spelling() -> None:
+    written = "ann＠example.com"
+    assert extra(user_id=written, note=f"to {written}") == {"note": f"to {of('user', written)}"}
+
+
 def test_escapes_hide_nothing() -> None:
     sent = json.dumps({**BASE, "a": "x"}).replace('"x"', r'"ann\u0040example.com \u0063rm-10023"').encode()
     event = pseudonymize(parse_or_refuse(sent, NOW), PSEUDONYMS, RECEIPT, sent=sent)
@@ -242,7 +272,18 @@ def test_copies_stay_copies() -> None:
 # What is not looked into
 
 some_texts = st.sampled_from(
-    ["a", USER, CLIENT, EMAIL, f"{USER} {EMAIL}!", f"{CLIENT}_{USER}", "7", "m=ann%40example.com", ""]
+    [
+        "a",
+        USER,
+        CLIENT,
+        EMAIL,
+        f"{USER} {EMAIL}!",
+        f"{CLIENT}_{USER}",
+        "7",
+        "m=ann%40example.com",
+        "",
+        *SPELLINGS,
+    ]
 )
 some_values = st.recursive(
     some_texts | st.integers(0, 9) | st.booleans() | st.none(),

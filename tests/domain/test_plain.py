@@ -77,7 +77,8 @@ TEXTS = r"""
     2026-11-24T02:59:59Z 2026-11-24t02:59:59.5z 2026-11-24T03:00:00 2026-11-24T03:00:00\u005a 2026-11-24
     2026-11-24T03:11:00Z 2026-11-24T08:45:00+05:45 2009-12-31T23:59:59Z 0001-01-01T00:00:00+14:00
     9999-12-31T23:59:59-23:59 2026-11-24T02:59:59.999999500Z GA1.1.1712345678 for:crm-10023 crm-100234
-    a@b.example a%40b.example 50% \u00e9 \u0040 \/ \ud800 \ud83d\ude00 \u0000 \n \" \
+    a@b.example a%40b.example a%2540b.example a&#64;b.example a\uff20b.example a＠b.example
+    50% \u00e9 \u0040 \/ \ud800 \ud83d\ude00 \u0000 \n \" \
 """
 OTHERS = """
     null true false [] {} [null] [[]] [{}] {"personalization":false} {"personalization":null} {"ads":1}
