@@ -95,8 +95,9 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
             "--neighbors_settle_s",
             type=float,
             default=600,
-            help="A row of neighbours that changed too little to change a ranking is written no later than "
-            "this, in seconds.",
+            help="How long, in seconds, a row of neighbours or trending items that changed too little to "
+            "change a ranking waits once --neighbors_flush_s is over. So a small change is written when both "
+            "are over one after the other, or up to one more --neighbors_flush_s later if others follow it.",
         )
         parser.add_argument(
             "--triggers_topic",
@@ -136,8 +137,8 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
             "--catalog_wait_s",
             type=float,
             default=900,
-            help="How long an event waits for a product that the catalog does not know yet, in seconds, "
-            "before it counts without what the catalog would have said.",
+            help="How long, in seconds, lines of events wait to count as trending in a category while the "
+            "catalog does not know their product yet; in none after that. The events themselves do not wait.",
         )
         parser.add_argument(
             "--no_bootstrap",

@@ -236,6 +236,8 @@ def test_help_lists_the_options_of_the_job_with_an_example(
 ) -> None:
     monkeypatch.setattr("sys.argv", ["pipeline.main", "--help"])
     main.main()
-    shown = capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())
     assert "--events_subscription" in shown
     assert "--runner=DataflowRunner" in shown
+    assert "waits once --neighbors_flush_s is over" in shown
+    assert "The events themselves do not wait" in shown
