@@ -24,7 +24,7 @@ class Repeats(StrEnum):
     YES = "yes"
     """Everything: the rule of most published figures."""
     NOT_CURRENT = "not-current"
-    """All but the item just looked at, as in an opened email."""
+    """All but the item just looked at."""
     NO = "no"
     """Only what was not seen before in the session."""
 

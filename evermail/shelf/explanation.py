@@ -138,8 +138,6 @@ class _Explaining:
     def _refused(self, refused: Refused) -> Explained:
         product = self._products.get(refused.ranked.item_id)
         match refused.out:
-            case Out.JUST_LEFT:
-                why = "looked at last: the shopper has just left it"
             case Out.BOUGHT:
                 why = f"bought on {_day(refused.bought_us)}{self._until(refused, product)}"
             case Out.UNKNOWN:

@@ -58,6 +58,8 @@ def fill(opened: Opened, read: Reading, slots: int, locale: str) -> Filled:
         items, selection = filling.choose(read)
         if end >= longest or not selection.strained:
             break
+    judged = {one.ranked.item_id for one in filling.candidates}
+    judged |= {one.ranked.item_id for one in filling.refused}
     return Filled(
         items=items,
         selection=selection,
@@ -65,7 +67,7 @@ def fill(opened: Opened, read: Reading, slots: int, locale: str) -> Filled:
         refused=filling.refused,
         products=filling.products,
         similarity=filling.similarity,
-        not_looked_at=len({one.item_id for one in (*likely[end:], *general[end:])} - filling.products.keys()),
+        not_looked_at=len({one.item_id for one in (*likely[end:], *general[end:])} - judged),
     )
 
 

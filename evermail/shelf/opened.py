@@ -123,11 +123,11 @@ def read_open(about_shopper: Reading, read: Reading, shopper: str, campaign: str
     rows: dict[str, Neighbors] = {}
     personal: list[Ranked] = []
     lists: list[Trending] = []
-    just_left = None
+    newest = None
     if profile is not None:
         recent = ranking.context(profile)
-        just_left = next(iter(recent), None)
-        asked, lists = _read_about(about_shopper, profile, just_left, now_us)
+        newest = next(iter(recent), None)
+        asked, lists = _read_about(about_shopper, profile, newest, now_us)
         rows = {item_id: asked[item_id] for item_id in recent if item_id in asked}
         # What was bought may be shown again after a while, which the screen decides.
         personal = ranking.personal(msgspec.structs.replace(profile, purchased={}), asked, now_us=now_us)
@@ -141,9 +141,7 @@ def read_open(about_shopper: Reading, read: Reading, shopper: str, campaign: str
     ignored = {}
     if profile is not None:
         ignored = exposures.ignored(merged, profile, policy.fatigue, campaign, now_us)
-    screen = Screen(
-        policy, profile=profile, just_left=just_left, ignored=ignored, campaign=campaign, now_us=now_us
-    )
+    screen = Screen(policy, profile=profile, ignored=ignored, campaign=campaign, now_us=now_us)
     return Opened(
         shopper=shopper,
         campaign=campaign,
@@ -163,18 +161,18 @@ _CURRENT_RULES = Key(Rules.COLLECTION, Rules.CURRENT)
 
 
 def _read_about(
-    read: Reading, profile: Profile, just_left: str | None, now_us: int
+    read: Reading, profile: Profile, newest: str | None, now_us: int
 ) -> tuple[dict[str, Neighbors], list[Trending]]:
-    """Rows of neighbours for a shopper, and what trends in the category of the item just left.
+    """Rows of neighbours for a shopper, and what trends in the category of the newest item.
 
     Two reads: of the shopper's own items, then of what those lead to.
     """
     keys = [Key(Neighbors.COLLECTION, row_id) for row_id in ranking.first_rows(profile)]
-    if just_left is not None:
-        keys.append(Key(Product.COLLECTION, just_left))
+    if newest is not None:
+        keys.append(Key(Product.COLLECTION, newest))
     found = read.keys(keys)
     rows = _rows_of(found)
-    product = found.get(Key(Product.COLLECTION, just_left)) if just_left is not None else None
+    product = found.get(Key(Product.COLLECTION, newest)) if newest is not None else None
     then = ranking.second_rows(profile, rows, now_us=now_us)
     keys = [Key(Neighbors.COLLECTION, row_id) for row_id in then]
     if isinstance(product, Product) and product.category:

@@ -16,7 +16,6 @@ from evermail.shelf.policy import Policy, Rule
 class Out(StrEnum):
     """Why an item is not in a slot. The first are for good, the others leave the place to a better one."""
 
-    JUST_LEFT = "just_left"
     BOUGHT = "bought"
     UNKNOWN = "unknown"
     SOLD_OUT = "sold_out"
@@ -69,14 +68,12 @@ class Screen:
         policy: Policy,
         *,
         profile: Profile | None,
-        just_left: str | None,
         ignored: Mapping[str, int],
         campaign: str,
         now_us: int,
     ) -> None:
         self._policy = policy
         self._purchased = profile.purchased if profile is not None else {}
-        self._just_left = just_left
         self._ignored = ignored
         self._now_us = now_us
         now = clock.to_datetime(now_us)
@@ -88,8 +85,6 @@ class Screen:
 
     def before_reading(self, ranked: Ranked) -> Refused | None:
         """What can be said against an item without its product, so that it need not be read."""
-        if ranked.item_id == self._just_left:
-            return Refused(ranked, Out.JUST_LEFT)
         bought_us = self._purchased.get(ranked.item_id)
         if bought_us is not None and self._policy.out_in_any_case(bought_us, self._now_us):
             return Refused(ranked, Out.BOUGHT, bought_us=bought_us)

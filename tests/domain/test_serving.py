@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evermail import clock
+from evermail import clock, repeats
 from evermail.documents import Document, Key, Neighbor, Neighbors, Product, Profile, Seen, Trending
 from evermail.serving import Answer, NothingToShow, Recommender, Source
 from evermail.shelf import filling, opened
@@ -132,8 +132,9 @@ def test_a_known_shopper_gets_what_goes_with_the_last_items() -> None:
 
 
 def test_slots_that_are_left_go_to_the_category_then_to_everything_popular_then_to_the_catalog() -> None:
-    answer = busy_shop().answer(slots=9)
+    answer = busy_shop().answer(slots=10)
     assert [(item.item_id, item.reason) for item in answer.items[3:]] == [
+        ("A", "You looked at this"),
         ("U", "Popular in Tea"),
         ("V", "Popular in Tea"),
         ("S", "Popular right now"),
@@ -142,6 +143,28 @@ def test_slots_that_are_left_go_to_the_category_then_to_everything_popular_then_
         ("L", "From our range"),
     ]
     assert answer.source is Source.PERSONAL
+
+
+@pytest.mark.parametrize(
+    ("counts", "shown"),
+    [({}, "XYAZ"), ({"1n00": 95.0, "1n0-": 5.0}, "AXYZ"), ({"1n00": 5.0, "1n0-": 995.0}, "XYZA")],
+    ids=["nobody knows", "nearly always", "nearly never"],
+)
+def test_how_often_shoppers_come_back_to_the_newest_item_says_where_it_stands(
+    counts: dict[str, float], shown: str
+) -> None:
+    together = [Neighbor("X", 5.0), Neighbor("Y", 5.0), Neighbor("Z", 1.0)]
+    returns = [Neighbor(entry, count) for entry, count in counts.items()]
+    answer = Shop(
+        profile("A"),
+        Neighbors(id="A", **SHARED, as_of=NOW, total=11.0, neighbors=together),
+        Neighbors(id=repeats.ROW_ID, **SHARED, as_of=NOW, total=sum(counts.values()), neighbors=returns),
+        *products("AXYZ"),
+    ).answer(slots=4)
+    reasons = {item.item_id: item.reason for item in answer.items}
+    assert "".join(reasons) == shown
+    assert reasons.pop("A") == "You looked at this"
+    assert set(reasons.values()) == {"Seen with Kettle A"}
 
 
 @pytest.mark.parametrize("who", [[], [profile("")], [profile("Q")]], ids=["unknown", "no history", "no rows"])
@@ -232,13 +255,13 @@ def test_what_cannot_be_bought_is_replaced_by_the_next_best(gone: str, how: str)
             del shop.store.documents[key]
         else:
             shop.store.documents[key] = product(item_id, available=False)
-    expected = [one for one in "XYBUVS" if one not in gone][:3]
+    expected = [one for one in "XYBAUV" if one not in gone][:3]
     assert shop.shows(3) == "".join(expected)
 
 
-def test_neither_what_was_bought_nor_what_was_just_left_is_shown_as_popular() -> None:
+def test_what_was_bought_is_not_shown_as_popular() -> None:
     shop = Shop(profile("A", purchased="B"), trending("global", "ABCD"), *products("ABCD"))
-    assert shop.shows(4) == "CD"
+    assert shop.shows(4) == "ACD"
 
 
 def test_looks_further_down_when_the_most_popular_are_sold_out() -> None:
@@ -411,12 +434,12 @@ def test_when_the_shopper_cannot_be_read_in_time_there_is_time_left_for_what_is_
     shop = busy_shop(deadline_s=0.2)
     shop.store.hangs = (hangs,)
     shop.store.takes_s = 0.02
-    answer = shop.answer(slots=2)
-    assert len(answer.items) == 2
+    answer = shop.answer(slots=3)
+    assert len(answer.items) == 3
     assert shop.store.seconds <= 0.2
     assert answer.source is (Source.TRENDING if hangs == "profiles" else Source.PERSONAL)
     if hangs == "neighbors":
-        assert [item.item_id for item in answer.items] == ["B", "S"], "a reminder, then what is popular"
+        assert [item.item_id for item in answer.items] == ["B", "A", "S"], "reminders, then what is popular"
 
 
 def test_each_read_is_given_what_is_left() -> None:
@@ -453,7 +476,7 @@ item_sets = st.text("ABCDEFGH", max_size=8)
     known=item_sets,
     slots=st.integers(1, 4),
 )
-def test_an_answer_has_no_item_twice_none_bought_none_sold_out_and_none_just_left(
+def test_an_answer_has_no_item_twice_none_bought_and_none_sold_out(
     seen: str,
     purchased: str,
     rows: dict[str, str],
@@ -475,5 +498,5 @@ def test_an_answer_has_no_item_twice_none_bought_none_sold_out_and_none_just_lef
         return
     shown = [item.item_id for item in answer.items]
     assert 1 <= len(shown) == len(set(shown)) <= slots
-    assert not set(shown) & {*purchased, *sold_out, *seen[:1]}
+    assert not set(shown) & {*purchased, *sold_out}
     assert set(shown) <= set(known)

@@ -23,14 +23,12 @@ def screen(
     bought_days_ago: int | None = None,
     ignored: int = 0,
     campaign: str = "spring",
-    just_left: str | None = None,
     **policy: Any,
 ) -> Screen:
     bought = {} if bought_days_ago is None else {"X": bought_days_ago}
     return Screen(
         Policy(rules=rules, **policy),
         profile=profile("A", bought),
-        just_left=just_left,
         ignored={"X": ignored},
         campaign=campaign,
         now_us=NOW,
@@ -53,11 +51,6 @@ def test_what_the_catalog_does_not_have_or_has_sold_out_of_is_out() -> None:
     assert refusal(screen(), None) is Out.UNKNOWN
     assert refusal(screen(), product("X", available=False)) is Out.SOLD_OUT
     assert refusal(screen()) is None
-
-
-def test_what_the_shopper_has_just_left_is_out() -> None:
-    assert refusal(screen(just_left="X")) is Out.JUST_LEFT
-    assert refusal(screen(just_left="Y")) is None
 
 
 @pytest.mark.parametrize(
