@@ -11,14 +11,13 @@ from evaluation_support import named, of_clicks, of_lines
 
 from evermail import clock, repeats
 from evermail.constants import SERVED
-from evermail.documents import Product, Rules
+from evermail.documents import Product
 from evermail.evaluation.datasets import DataSet
 from evermail.evaluation.models import served
 from evermail.evaluation.models.served import Evermail
 from evermail.evaluation.progress import silent
 from evermail.interest import HALF_LIFE_US
 from evermail.serving import Recommender
-from evermail.shelf.policy import Policy
 from evermail.stores import open_store
 from pipeline.config import JobConfig
 from pipeline.neighbors import STATE_FACTOR
@@ -94,9 +93,7 @@ def test_an_opened_email_shows_the_same(data: DataSet, tmp_path: Path) -> None:
     for version, case in enumerate(data.cases):
         now = case.times[-1]
         profile = msgspec.structs.replace(model.profile(case.history, case.times), id="ann", version=version)
-        # What is measured is the ranking; how far an email departs from it for variety is the shop's choice.
-        plain = Rules(id=Rules.CURRENT, version=1, updated_at=now, policy=Policy(diversity=0.0))
-        store.put_many([profile, plain])
+        store.put_many([profile])
         answer = Recommender(store, clock=clock.Stopped(now), monotonic=lambda: 0.0).recommend("ann", slots=6)
         assert named(data, model.recommend(case, 6, ())) == [item.item_id for item in answer.items]
 
