@@ -6,6 +6,7 @@ the candidates there as well, and the whole table of returns.
 
 from __future__ import annotations
 
+import argparse
 import random
 import time
 
@@ -32,6 +33,11 @@ def row(row_id: str, entries: list[str], choose: random.Random) -> Neighbors:
 
 
 def main() -> None:
+    argparse.ArgumentParser(
+        prog="python -m bench.bench_ranking",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     choose = random.Random(1)
     items = [f"item-{number:05}" for number in range(ITEMS)]
     rows = {item_id: row(item_id, choose.sample(items, NEIGHBORS), choose) for item_id in items}
