@@ -3,6 +3,10 @@
 An item counts as ignored by each campaign that showed it later than the shopper last touched it. It is one
 small document a shopper, read beside the profile. Two opens at the same moment may each write what the other
 does not know: that loses one campaign's word on some items, which is less than a transaction would cost.
+
+An erasure deletes the document, but a write that was under way may bring it back, and those of browsers have
+other names. So readers go by the `Erasure` as well: what was shown up to its second is neither used nor
+written again, wherever it stands.
 """
 
 from __future__ import annotations
@@ -22,10 +26,10 @@ RETENTION_US = 60 * clock.DAY
 """As many days as `Fatigue.days` may have."""
 
 
-def merged(documents: Iterable[Exposures]) -> tuple[Exposure, ...]:
-    """What is known under several names of one shopper, the newest campaign first."""
+def merged(documents: Iterable[Exposures], erased_at: int) -> tuple[Exposure, ...]:
+    """What is known under several names of one shopper since the erasure, the newest campaign first."""
     by_campaign: dict[str, Exposure] = {}
-    for exposure in sorted(one for document in documents for one in document.campaigns):
+    for exposure in sorted(one for document in documents for one in _since(document.campaigns, erased_at)):
         known = by_campaign.get(exposure.campaign)
         if known is not None:
             items = tuple(dict.fromkeys(known.item_ids + exposure.item_ids))[:MAX_ITEMS]
@@ -52,15 +56,23 @@ def ignored(
 
 
 def remembering(
-    known: Sequence[Exposure], shopper: str, campaign: str, item_ids: Iterable[str], version: int, now_us: int
+    stored: Sequence[Exposure],
+    shopper: str,
+    campaign: str,
+    item_ids: Iterable[str],
+    version: int,
+    erased_at: int,
+    now_us: int,
 ) -> Exposures | None:
-    """The document that knows of this open too. None if it adds nothing: a repeated open costs no write.
+    """The document that knows of this open too, and of nothing from before the erasure. None if the stored
+    one is so already: a repeated open costs no write.
 
-    `version` is that of the document so far, 0 if there is none.
+    `stored` and `version` are those of the document so far: nothing and 0 if there is none.
     """
+    known = _since(stored, erased_at)
     before = next((one for one in known if one.campaign == campaign), Exposure(campaign, now_us, ()))
     items = tuple(dict.fromkeys((*before.item_ids, *item_ids)))[:MAX_ITEMS]
-    if items == before.item_ids:
+    if items == before.item_ids and len(known) == len(stored):
         return None
     others = (one for one in known if one.campaign != campaign and one.shown_at > now_us - RETENTION_US)
     return Exposures(
@@ -70,6 +82,11 @@ def remembering(
         expire_at=now_us + RETENTION_US,
         campaigns=_newest_first([*others, Exposure(campaign, before.shown_at, items)]),
     )
+
+
+def _since(exposures: Iterable[Exposure], erased_at: int) -> list[Exposure]:
+    """Without what an erasure takes: all of its second, as everywhere."""
+    return [one for one in exposures if one.shown_at // clock.SECOND > erased_at // clock.SECOND]
 
 
 def _newest_first(exposures: Iterable[Exposure]) -> tuple[Exposure, ...]:

@@ -10,6 +10,7 @@ import msgspec
 from evermail import clock, ranking
 from evermail.documents import (
     Document,
+    Erasure,
     Exposure,
     Exposures,
     Key,
@@ -82,7 +83,10 @@ class Opened(msgspec.Struct):
     now_us: int
     profile: Profile | None
     exposures: tuple[Exposure, ...]
+    """As stored under that name, and no other: what a browser was shown does not become its user's."""
     exposures_version: int
+    erased_at: int
+    """The event time of the latest erasure under any of the shopper's names, 0 if there is none."""
     rows: dict[str, Neighbors]
     personal: list[Ranked]
     general: list[Ranked]
@@ -99,7 +103,13 @@ class Opened(msgspec.Struct):
         if self.profile is None or not self.profile.history or not self.campaign:
             return None
         return exposures.remembering(
-            self.exposures, self.shopper, self.campaign, item_ids, self.exposures_version, self.now_us
+            self.exposures,
+            self.shopper,
+            self.campaign,
+            item_ids,
+            self.exposures_version,
+            self.erased_at,
+            self.now_us,
         )
 
 
@@ -109,12 +119,15 @@ _NO_RULES = Policy()
 def read_open(about_shopper: Reading, read: Reading, shopper: str, campaign: str, now_us: int) -> Opened:
     """Reads and scores for one open. `about_shopper` has the shorter deadline: what hangs there must leave
     time for `read`, which reads what goes to everybody."""
-    profile, shown = None, []
+    profile, shown, erased_at = None, [], 0
     for _ in range(1 + MAX_MOVES):
-        keys = Key(Profile.COLLECTION, shopper), Key(Exposures.COLLECTION, shopper)
+        # In this order: exposures must not arrive where the erasure does not, should the read be divided.
+        keys = [Key(kind.COLLECTION, shopper) for kind in (Profile, Erasure, Exposures)]
         answered = about_shopper.keys(keys)
-        read_profile, read_exposures = (answered.get(key) for key in keys)
+        read_profile, erasure, read_exposures = (answered.get(key) for key in keys)
         profile = read_profile if isinstance(read_profile, Profile) else None
+        if isinstance(erasure, Erasure):
+            erased_at = max(erased_at, erasure.erased_at)
         if isinstance(read_exposures, Exposures):
             shown.append(read_exposures)
         if profile is None or not profile.moved_to:
@@ -137,18 +150,20 @@ def read_open(about_shopper: Reading, read: Reading, shopper: str, campaign: str
     current = everywhere.get(_CURRENT_RULES)
     rules = current if isinstance(current, Rules) else None
     policy = rules.policy if rules is not None else _NO_RULES
-    merged = exposures.merged(shown)
     ignored = {}
-    if profile is not None:
+    if profile is not None and profile.history:  # else there may be no consent to use what was shown
+        merged = exposures.merged(shown, erased_at)
         ignored = exposures.ignored(merged, profile, policy.fatigue, campaign, now_us)
+    own = next((one for one in shown if one.id == shopper), None)
     screen = Screen(policy, profile=profile, ignored=ignored, campaign=campaign, now_us=now_us)
     return Opened(
         shopper=shopper,
         campaign=campaign,
         now_us=now_us,
         profile=profile,
-        exposures=merged,
-        exposures_version=max((one.version for one in shown if one.id == shopper), default=0),
+        exposures=own.campaigns if own is not None else (),
+        exposures_version=own.version if own is not None else 0,
+        erased_at=erased_at,
         rows=rows,
         personal=personal,
         general=popular(lists),

@@ -345,7 +345,7 @@ def test_an_open_takes_few_reads_and_the_next_ones_fewer() -> None:
     assert len(shop.store.reads) <= 6
     shop.store.reads.clear()
     shop.answer()
-    assert shop.store.reads == [("profiles", 2, pytest.approx(0.14))], "with the exposures"
+    assert shop.store.reads == [("profiles", 3, pytest.approx(0.14))], "with erasure and exposures"
 
 
 def test_a_profile_is_read_anew_at_every_open() -> None:

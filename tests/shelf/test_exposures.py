@@ -59,8 +59,10 @@ def test_a_touch_wipes_out_what_was_shown_before() -> None:
 # Remembering
 
 
-def remember(known: tuple[Exposure, ...], items: str, campaign: str = "may") -> Exposures | None:
-    return remembering(known, "ann", campaign, items, 7, NOW)
+def remember(
+    known: tuple[Exposure, ...], items: str, campaign: str = "may", erased_at: int = 0
+) -> Exposures | None:
+    return remembering(known, "ann", campaign, items, 7, erased_at, NOW)
 
 
 def test_an_open_is_remembered() -> None:
@@ -85,7 +87,7 @@ def test_a_later_open_adds_to_its_campaign_which_keeps_its_time() -> None:
 
 
 def test_versions_grow_when_clocks_go_back() -> None:
-    found = remembering((), "ann", "may", "A", NOW + 5, NOW)
+    found = remembering((), "ann", "may", "A", NOW + 5, 0, NOW)
     assert found is not None
     assert found.version == NOW + 6
 
@@ -95,7 +97,7 @@ def test_it_stays_small_however_much_is_opened() -> None:
     known: tuple[Exposure, ...] = ()
     for number in range(2 * MAX_CAMPAIGNS):
         for items in (many, many[::-1]):
-            found = remembering(known, "ann", f"c{number}", items, 0, NOW + number)
+            found = remembering(known, "ann", f"c{number}", items, 0, 0, NOW + number)
             known = found.campaigns if found is not None else known
     assert [one.campaign for one in known] == [
         f"c{n}" for n in range(2 * MAX_CAMPAIGNS - 1, MAX_CAMPAIGNS - 1, -1)
@@ -107,6 +109,22 @@ def test_what_is_older_than_is_kept_goes_at_the_next_write() -> None:
     found = remember((shown("old", "A", 61),), "B")
     assert found is not None
     assert [one.campaign for one in found.campaigns] == ["may"]
+
+
+def test_an_open_writes_nothing_from_before_an_erasure_and_writes_if_only_for_that() -> None:
+    known = shown("may", "A", 1), shown("june", "C", 2), shown("spring", "B", 3)
+    assert remember(known, "A", erased_at=shown("summer", "", 4).shown_at) is None
+    found = remember(known, "A", erased_at=known[1].shown_at)
+    assert found is not None
+    assert found.campaigns == known[:1]
+    found = remember(known, "B", erased_at=NOW - clock.HOUR)
+    assert found is not None
+    assert found.campaigns == (Exposure("may", NOW, ("B",)),)
+
+
+def test_an_erasure_takes_all_of_its_second() -> None:
+    inside, after = Exposure("may", NOW + 999_999, ("A",)), Exposure("june", NOW + clock.SECOND, ("B",))
+    assert merged([document(after, inside)], NOW) == (after,)
 
 
 exposure_lists = st.lists(
@@ -121,9 +139,9 @@ exposure_lists = st.lists(
 def test_what_two_names_know_of_a_shopper_is_one_whichever_is_read_first(
     one: list[Exposure], other: list[Exposure]
 ) -> None:
-    both = merged([document(*one), document(*other)])
-    assert both == merged([document(*other), document(*one)])
-    assert both == merged([document(*both), document(*both)])
+    both = merged([document(*one), document(*other)], 0)
+    assert both == merged([document(*other), document(*one)], 0)
+    assert both == merged([document(*both), document(*both)], 0)
     assert {item for each in both for item in each.item_ids} == {
         item for each in (*one, *other) for item in each.item_ids
     }

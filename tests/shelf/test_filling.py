@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shelf_support import NOW, product, profile, row, rule, rules, trending
 
 from evermail import clock
-from evermail.documents import Document, Exposure, Exposures, Key
+from evermail.documents import Document, Erasure, Exposure, Exposures, Key, Profile
 from evermail.serving import Answer, NothingToShow, Recommender, Source
 from evermail.shelf.filling import CANDIDATES_PER_SLOT, MAX_LOOK_UPS
 from evermail.shelf.policy import PriceRange, Where
@@ -54,6 +54,18 @@ def shop(*documents: Document) -> Shop:
 def exposed(*campaigns: tuple[str, str], shopper: str = "ann") -> Exposures:
     listed = tuple(Exposure(name, NOW - clock.HOUR, tuple(items)) for name, items in campaigns)
     return Exposures(id=shopper, version=3, updated_at=NOW, campaigns=listed)
+
+
+def moved(shopper: str) -> Profile:
+    """Where a browser's profile was, until it was known to be Ann's."""
+    left = profile("")
+    left.id, left.moved_to = shopper, "ann"
+    return left
+
+
+def erased(shopper: str = "ann", hours_ago: float = 0.5) -> Erasure:
+    at = NOW - round(hours_ago * clock.HOUR)
+    return Erasure(id=shopper, version=1, updated_at=NOW, erased_at=at)
 
 
 # Rules
@@ -144,15 +156,16 @@ def test_after_some_campaigns_all_that_there_is_takes_turns() -> None:
 
 def test_it_is_read_with_the_profile_under_every_name_that_leads_there() -> None:
     of = shop(exposed(("jan", "X"), ("feb", "X")), exposed(("mar", "X"), shopper="cookie"))
-    moved = profile("")
-    moved.id, moved.moved_to = "cookie", "ann"
-    of.store.documents[moved.key] = moved
+    of.store.documents[Key("profiles", "cookie")] = moved("cookie")
     answer = of.answer(1, shopper="cookie")
     assert answer.items[0].item_id == "Y"
-    assert of.store.reads[:2] == [[Key("profiles", who), Key("exposures", who)] for who in ("cookie", "ann")]
+    kinds = "profiles", "erasures", "exposures"
+    assert of.store.reads[:2] == [[Key(kind, who) for kind in kinds] for who in ("cookie", "ann")]
     assert answer.to_remember is not None
     assert answer.to_remember.id == "ann"
-    assert [one.campaign for one in answer.to_remember.campaigns] == ["may", "feb", "jan", "mar"]
+    assert [one.campaign for one in answer.to_remember.campaigns] == ["may", "feb", "jan"], (
+        "not the browser's"
+    )
 
 
 def test_what_was_shown_is_to_be_remembered_once() -> None:
@@ -170,6 +183,48 @@ def test_of_whom_nothing_may_be_known_nothing_is_remembered() -> None:
     of.store.documents[Key("profiles", "ann")] = profile("")
     assert of.answer(2).to_remember is None
     assert shop().answer(2, campaign="").to_remember is None
+
+
+THRICE = ("jan", "X"), ("feb", "X"), ("mar", "X")
+"""Enough for X to stand behind everything."""
+
+
+def test_what_a_browser_was_shown_does_not_outlive_the_erasure_of_its_user() -> None:
+    of = shop(moved("cookie"), exposed(*THRICE, shopper="cookie"))
+    assert of.answer(1, shopper="cookie").items[0].item_id == "Y"
+    of.store.documents[Key("erasures", "ann")] = erased()
+    answer = of.answer(1, shopper="cookie")
+    assert answer.items[0].item_id == "X"
+    assert answer.to_remember is not None
+    assert answer.to_remember.campaigns == (Exposure("may", NOW, ("X",)),)
+
+
+def test_an_erasure_under_a_former_name_holds_under_the_new_one() -> None:
+    of = shop(moved("former"), exposed(*THRICE), erased("former"))
+    assert of.answer(1, shopper="former").items[0].item_id == "X"
+
+
+def test_what_a_late_write_brings_back_after_an_erasure_is_not_used_and_goes_at_the_next_open() -> None:
+    of = shop(exposed(*THRICE, ("may", "X")), erased())
+    answer = of.answer(1)
+    assert answer.items[0].item_id == "X"
+    assert answer.to_remember is not None
+    assert answer.to_remember.campaigns == (Exposure("may", NOW, ("X",)),)
+    assert answer.to_remember.version > 3, "or the store would keep what it has"
+    of.store.documents[answer.to_remember.key] = answer.to_remember
+    assert of.answer(1).to_remember is None
+
+
+def test_what_was_shown_since_an_erasure_counts() -> None:
+    assert shop(exposed(*THRICE), erased(hours_ago=2)).shows(1) == "Y"
+
+
+def test_without_a_history_what_was_shown_is_not_used() -> None:
+    of = shop(exposed(("jan", "P"), ("feb", "P"), ("mar", "P")))
+    of.store.documents[Key("profiles", "ann")] = profile("")
+    answer = of.answer(3)
+    assert "".join(item.item_id for item in answer.items) == "PQR"
+    assert answer.to_remember is None
 
 
 # Whatever the rules say
