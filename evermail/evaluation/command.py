@@ -30,6 +30,7 @@ MODELS: dict[str, Callable[[], Model]] = {
     "sr": SequentialRules,
     "itemknn": ItemKnn,
     "vmisknn": SessionKnn,
+    "vmisknn-dropped": lambda: SessionKnn(keeps_current=False),
 }
 
 UNUSABLE = 1
@@ -38,7 +39,8 @@ UNUSABLE = 1
 EXPLAINED = """
 Every model ranks all items. HR, MRR, NDCG and their intervals (95 %, bootstrap over sessions) are in per
 cent. Coverage is of the items in training; popular is the mean of the clicks of what is recommended, as a
-share of those of the most clicked item. Models after the first are compared with it.
+share of those of the most clicked item. Models after the first are compared with it. vmisknn may recommend
+the current item; vmisknn-dropped is without the current item, as the program that Serenade published.
 
 Examples:
 

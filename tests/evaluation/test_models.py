@@ -125,6 +125,11 @@ class TestSessionKnn:
         data = of_lines(tmp_path, ["a b c", "a d", "e", "f"], ["a b x"])
         assert answer(SessionKnn(), data) == "b c a d"
 
+    def test_the_current_item_can_be_left_out(self, tmp_path: Path) -> None:
+        data = of_lines(tmp_path, ["a b c", "a d", "e", "f"], ["a b x"])
+        assert answer(SessionKnn(keeps_current=False), data) == "c a d"
+        assert answer(SessionKnn(keeps_current=False), data, unwanted="a") == "c d"
+
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_stands_what_it_has_never_met(name: str, tmp_path: Path) -> None:

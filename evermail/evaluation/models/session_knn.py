@@ -28,10 +28,20 @@ class SessionKnn:
     """A session is as similar as the items that it shares, each by its place in the case: the oldest of n
     counts 1/n, the newest 1. Its items score this times 1 - p/10, p being the place from the end of the
     newest shared item, times the log of their rarity.
+
+    The published program never recommends the current item. Whether that hits more depends on how often a
+    shop's next click is on the same item again: `keeps_current`.
     """
 
-    def __init__(self, recent_sessions: float = RECENT_SESSIONS, neighbors: float = NEIGHBORS) -> None:
+    def __init__(
+        self,
+        recent_sessions: float = RECENT_SESSIONS,
+        neighbors: float = NEIGHBORS,
+        *,
+        keeps_current: bool = True,
+    ) -> None:
         self._recent_sessions, self._neighbors = int(recent_sessions), int(neighbors)
+        self._keeps_current = keeps_current
 
     def fit(self, data: DataSet, track: Track) -> None:
         width = len(data.names)
@@ -64,4 +74,6 @@ class SessionKnn:
         items = np.concatenate([self._items[start:end] for start, end in zip(starts, ends, strict=True)])
         items, place = np.unique(items, return_inverse=True)
         scores = np.bincount(place, np.repeat(weights, ends - starts), len(items)) * self._rarity[items]
+        if not self._keeps_current:
+            unwanted = {*unwanted, case.history[-1]}
         return best(items, np.round(scores, 9), self._popularity, count, unwanted)
