@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -87,7 +88,7 @@ def read(train: Path, test: Path, form: Format, track: Track, *, days: float = 0
         return [numbers.setdefault(name, len(numbers)) for name in names]
 
     if form is Format.CASES:
-        cases = list(_cases(test, track, number, end_us))
+        cases = _cases(test, track, number, end_us)
     else:
         tested = _timed(test, track, notes) if timed else _lines(test, track)
         cases = [
@@ -101,14 +102,14 @@ def read(train: Path, test: Path, form: Format, track: Track, *, days: float = 0
     unknown = sum(case.target >= known for case in cases)
     if unknown:
         notes.append(
-            f"{unknown:,} of {len(cases):,} next items do not occur in training: nobody can hit them"
+            f"training lacks {unknown:,} of {len(cases):,} next items: nobody can hit them"
         )
     return DataSet(list(numbers), known, sessions, cases, timed, notes)
 
 
 def _no_times(days: float) -> str:
     told = "no times in these files: the order of lines is the order of sessions"
-    return f"{told}, spread over {days:g} days" if days else f"{told}, nothing fades"
+    return f"{told}, spread over {days:g} day{'' if days == 1 else 's'}" if days else f"{told}, nothing fades"
 
 
 def _timed(path: Path, track: Track, notes: list[str]) -> list[_Session]:
@@ -118,10 +119,11 @@ def _timed(path: Path, track: Track, notes: list[str]) -> list[_Session]:
     lines = _text(path, track)
     _, header = next(lines, (1, ""))
     places = _places(path, header)
+    wide = len(header.split("\t"))
     for at, line in lines:
         fields = line.split("\t")
-        if len(fields) < len(header.split("\t")):
-            _wrong(path, at, f"{line[:60]!r} has {len(fields)} columns", "separate them by tabs")
+        if len(fields) < wide:
+            _wrong(path, at, f"{line[:60]!r} has {len(fields)} of {wide} columns", "separate them by tabs")
         session, item, written = (fields[place].strip() for place in places)
         if not session or not item:
             _wrong(path, at, "a session or item id is empty", "give both or leave the line out")
@@ -173,20 +175,25 @@ def _lines(path: Path, track: Track) -> list[_Session]:
 
 def _cases(
     path: Path, track: Track, number: Callable[[Iterable[str]], list[int]], now_us: int
-) -> Iterator[Case]:
+) -> list[Case]:
     """`items so far<TAB>next item` lines, all of them at `now_us`. Lines that shorten the one before by its
-    last item are taken as the same session."""
-    session, shorter = -1, ""
+    last item are taken as the same session; or else lines that lengthen it by one, if the file has more."""
+    whole = []
     for at, line in _text(path, track):
         before, tab, target = line.partition("\t")
         history, target = before.split(), target.strip()
         if not tab or not history or len(target.split()) != 1:
             _wrong(path, at, f"{line[:60]!r} is no case", "write the items so far, a tab and the next item")
-        if " ".join([*history, target]) != shorter:
-            session += 1
-        shorter = " ".join(history)
-        numbers = number([*history, target])
-        yield Case(session, numbers[:-1], [now_us] * len(history), numbers[-1])
+        whole.append(number([*history, target]))
+    shortened = [after == before[:-1] for before, after in pairwise(whole)]
+    lengthened = [after[:-1] == before for before, after in pairwise(whole)]
+    # One way for the whole file: a session may begin with just what another one ended with
+    continued = max(shortened, lengthened, key=sum)
+    sessions = accumulate((not same for same in continued), initial=0)
+    return [
+        Case(session, items[:-1], [now_us] * (len(items) - 1), items[-1])
+        for session, items in zip(sessions, whole, strict=False)
+    ]
 
 
 def _text(path: Path, track: Track) -> Iterator[tuple[int, str]]:

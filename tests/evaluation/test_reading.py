@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 from evaluation_support import named, of_clicks, of_lines, write
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evermail.clock import DAY
 from evermail.evaluation.datasets import DataSet
@@ -54,7 +56,7 @@ class TestSessions:
             ([], "line 1: no column SessionId, ItemId, Time"),
             (["SessionId\tItemId", "1\t1"], "line 1: no column Time"),
             ([HEADER], "holds no click"),
-            ([HEADER, "1\t1\t5", "1 1 5"], "line 3: '1 1 5' has 1 columns; separate them by tabs"),
+            ([HEADER, "1\t1\t5", "1 1 5"], "line 3: '1 1 5' has 1 of 3 columns; separate them by tabs"),
             ([HEADER, "1\t1\tnoon"], "line 2: 'noon' is no time; write seconds or milliseconds"),
             ([HEADER, "1\t1\tnan"], "line 2: 'nan' is no time"),
             ([HEADER, "1\t1\t-5"], "line 2: '-5' is no time"),
@@ -89,7 +91,7 @@ class TestLines:
     def test_next_items_that_training_lacks_count_as_misses_and_are_told(self, tmp_path: Path) -> None:
         data = of_lines(tmp_path, ["a b"], ["a b x"])
         assert len(data.cases) == 2
-        assert "1 of 2 next items do not occur in training: nobody can hit them" in data.notes
+        assert "training lacks 1 of 2 next items: nobody can hit them" in data.notes
 
     def test_gzip_goes_by_the_suffix(self, tmp_path: Path) -> None:
         path = tmp_path / "train.gz"
@@ -126,6 +128,32 @@ class TestCases:
         data = read(train, test, Format.CASES, silent)
         assert cases(data) == [("a b", "c"), ("a", "b"), ("b", "a"), ("a b", "c")]
         assert [case.session for case in data.cases] == [0, 0, 1, 2]
+
+    @given(st.lists(st.lists(st.sampled_from("abc"), min_size=3, max_size=5), min_size=1, max_size=5))
+    def test_sessions_are_told_whichever_way_round_their_cases_stand(
+        self, tmp_path_factory: pytest.TempPathFactory, sessions: list[list[str]]
+    ) -> None:
+        path = tmp_path_factory.mktemp("data")
+        train = write(path / "train.txt", "a b c")
+        growing = [
+            f"{' '.join(items[:end])}\t{items[end]}" for items in sessions for end in range(1, len(items))
+        ]
+        expected = [at for at, items in enumerate(sessions) for _ in items[1:]]
+        data = read(train, write(path / "growing.tsv", *growing), Format.CASES, silent)
+        assert [case.session for case in data.cases] == expected
+        data = read(train, write(path / "shrinking.tsv", *reversed(growing)), Format.CASES, silent)
+        assert [len(sessions) - 1 - case.session for case in data.cases] == expected[::-1]
+
+    def test_one_session_may_begin_as_another_ended(self, tmp_path: Path) -> None:
+        train = write(tmp_path / "train.txt", "a b c")
+        lines = ["a\tb", "a b\tc", "a b c\ta", "a\tb", "b\tc", "b c\ta"]
+        data = read(train, write(tmp_path / "test.tsv", *lines), Format.CASES, silent)
+        assert [case.session for case in data.cases] == [0, 0, 0, 1, 2, 2]
+
+    def test_no_case_at_all(self, tmp_path: Path) -> None:
+        train = write(tmp_path / "train.txt", "a b c")
+        with pytest.raises(DataError, match=r"test\.tsv holds no case"):
+            read(train, write(tmp_path / "test.tsv"), Format.CASES, silent)
 
     @pytest.mark.parametrize("line", ["a b", "\ta", "a\t", "a\tb c", "a\tb\tc"])
     def test_a_line_that_is_no_case(self, tmp_path: Path, line: str) -> None:
