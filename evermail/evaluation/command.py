@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -62,7 +63,10 @@ def evaluate(
             "`items so far<TAB>next item`.",
         ),
     ],
-    model: Annotated[str, typer.Option(help="Models to compare, separated by commas.")] = ",".join(MODELS),
+    model: Annotated[
+        str | None,
+        typer.Option(help="Models to compare, separated by commas.", show_default=",".join(MODELS)),
+    ] = None,
     repeats: Annotated[
         Repeats,
         typer.Option(
@@ -91,8 +95,10 @@ def evaluate(
 ) -> None:
     """Measure how well the next item of a session is recommended, beside what the field compares with."""
     models, cutoffs = _models(model, rows, lag), _cutoffs(k)
-    if chart is not None and not (rows or lag):
-        raise typer.BadParameter("needs --rows or --lag", param_hint="--chart")
+    if days and form is Format.SESSIONS:
+        raise typer.BadParameter("not together with --format sessions, which has times", param_hint="--days")
+    if chart is not None:
+        _check_chart(chart, rows or lag)
     with on_console() as (console, track):
         try:
             data = read(train, test, form, track, days=days)
@@ -118,21 +124,38 @@ def evaluate(
             )
             outcomes.append(outcome)
         found = report(data, cases, outcomes, cutoffs, repeats=repeats)
-    if chart is not None:
-        title = "Neighbours kept in a row" if rows else "Behind the clicks"
-        chart.write_text(variants.chart(found, f"{title}: {test.name}"), encoding="utf-8")
     if as_json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")
     else:
         print("\n".join(table(found)))
+    if chart is not None:
+        title = "Neighbours kept in a row" if rows else "Behind the clicks"
+        try:
+            chart.write_text(variants.chart(found, f"{title}: {test.name}"), encoding="utf-8")
+        except OSError as problem:
+            typer.echo(f"evermail evaluate: {chart} cannot be written: {problem.strerror}", err=True)
+            raise typer.Exit(UNUSABLE) from None
 
 
 evaluate.__doc__ = f"{evaluate.__doc__}\n{EXPLAINED}"
 
 
-def _models(written: str, rows: str, lag: str) -> variants.Models:
+def _check_chart(chart: Path, ranges: str) -> None:
+    """Before anything is learned, which may take minutes."""
+    if not ranges:
+        raise typer.BadParameter("needs --rows or --lag", param_hint="--chart")
+    # What pathlib raises for, as for too long a name, os.path answers with no
+    if not os.path.isdir(chart.parent):
+        raise typer.BadParameter(f"there is no folder {chart.parent}", param_hint="--chart")
+    if os.path.isdir(chart) or not os.access(chart if os.path.exists(chart) else chart.parent, os.W_OK):
+        raise typer.BadParameter(f"{chart} cannot be written", param_hint="--chart")
+
+
+def _models(written: str | None, rows: str, lag: str) -> variants.Models:
     if rows and lag:
         raise typer.BadParameter("not together with --rows", param_hint="--lag")
+    if written is not None and (rows or lag):
+        raise typer.BadParameter(f"not together with {'--rows' if rows else '--lag'}", param_hint="--model")
     try:
         if rows:
             return variants.by_bound(rows)
@@ -143,6 +166,8 @@ def _models(written: str, rows: str, lag: str) -> variants.Models:
             return variants.by_lag(lag)
     except ValueError:
         raise typer.BadParameter(f"{lag!r} is not like 0s,1h,48h", param_hint="--lag") from None
+    if written is None:
+        return MODELS
     names = list(dict.fromkeys(name.strip() for name in written.split(",")))
     unknown = [name for name in names if name not in MODELS]
     if unknown:

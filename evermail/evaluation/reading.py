@@ -101,9 +101,7 @@ def read(train: Path, test: Path, form: Format, track: Track, *, days: float = 0
         raise DataError(f"{test} holds no case: a session needs two items, so that there is a next one")
     unknown = sum(case.target >= known for case in cases)
     if unknown:
-        notes.append(
-            f"training lacks {unknown:,} of {len(cases):,} next items: nobody can hit them"
-        )
+        notes.append(f"training lacks {unknown:,} of {len(cases):,} next items: nobody can hit them")
     return DataSet(list(numbers), known, sessions, cases, timed, notes)
 
 
@@ -173,9 +171,7 @@ def _lines(path: Path, track: Track) -> list[_Session]:
     return sessions
 
 
-def _cases(
-    path: Path, track: Track, number: Callable[[Iterable[str]], list[int]], now_us: int
-) -> list[Case]:
+def _cases(path: Path, track: Track, number: Callable[[Iterable[str]], list[int]], now_us: int) -> list[Case]:
     """`items so far<TAB>next item` lines, all of them at `now_us`. Lines that shorten the one before by its
     last item are taken as the same session; or else lines that lengthen it by one, if the file has more."""
     whole = []

@@ -114,33 +114,39 @@ def report(
 def table(report: Report) -> Iterator[str]:
     """The lines of the report for people, figures in per cent."""
     yield (
-        f"{report.cases:,} cases of {report.test_sessions:,} sessions, after {report.train_clicks:,} clicks "
-        f"of {report.train_sessions:,} sessions on {report.items:,} items"
+        f"{_count(report.cases, 'case')} of {_count(report.test_sessions, 'session')}, after "
+        f"{_count(report.train_clicks, 'click')} of {_count(report.train_sessions, 'session')} on "
+        f"{_count(report.items, 'item')}"
     )
     yield f"repeats {report.repeats}: {_RULES[report.repeats]}"
     yield from report.notes
     first = report.models[0].model
+    wide = max(10, *(len(model.model) + 1 for model in report.models))
     for place, k in enumerate(at.k for at in report.models[0].at):
         yield ""
         names = [f"{name.upper()}@{k}" for name in metrics.METRICS]
-        head = "".join(f"{name:>9} {f'{CONFIDENCE:.0%}':<13}" for name in names)
-        yield f"{'model':<10}{head}{'coverage':>9}{'popular':>9}"
+        head = "".join(f"{name:>9} {f'{CONFIDENCE:.0%}':<16}" for name in names)
+        yield f"{'model':<{wide}}{head}{'coverage':>9}{'popular':>9}"
         for model in report.models:
             at = model.at[place]
-            cells = "".join(f"{100 * one.value:>9.2f} {_span(one):<13}" for one in at.figures.values())
-            yield f"{model.model:<10}{cells}{100 * at.coverage:>9.1f}{100 * at.popularity_bias:>9.1f}"
+            cells = "".join(f"{100 * one.value:>9.2f} {_span(one):<16}" for one in at.figures.values())
+            yield f"{model.model:<{wide}}{cells}{100 * at.coverage:>9.1f}{100 * at.popularity_bias:>9.1f}"
         for model in report.models[1:]:
             cells = "".join(
-                f"{100 * one.value:>+9.2f} {_span(one):<13}" for one in model.at[place].difference.values()
+                f"{100 * one.value:>+9.2f} {_span(one):<16}" for one in model.at[place].difference.values()
             )
-            yield f"{model.model:<10}{cells}  against {first}"
+            yield f"{model.model:<{wide}}{cells}  against {first}"
     yield ""
     k = report.models[0].at[-1].k
     groups = report.models[0].by_length
     heads = "".join(f"{f'{group.clicks} ({group.cases:,})':>16}" for group in groups)
-    yield f"{f'HR/MRR@{k}':<10}{heads}  by clicks before (cases)"
+    yield f"{f'HR/MRR@{k}':<{wide}}{heads}  by clicks before (cases)"
     for model in report.models:
-        yield f"{model.model:<10}" + "".join(f"{_pair(group):>16}" for group in model.by_length)
+        yield f"{model.model:<{wide}}" + "".join(f"{_pair(group):>16}" for group in model.by_length)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _pair(group: OfLength) -> str:
@@ -148,4 +154,4 @@ def _pair(group: OfLength) -> str:
 
 
 def _span(figure: Figure) -> str:
-    return f"{100 * figure.low:.1f} .. {100 * figure.high:.1f}"
+    return f"{100 * figure.low:.2f} .. {100 * figure.high:.2f}"

@@ -71,6 +71,10 @@ def test_the_same_call_gives_the_same_figures(files: list[str | Path]) -> None:
         (["--model", ""], "no model ''"),
         (["--k", "0,6"], "'0,6' are not whole numbers from 1, such as 6,20"),
         (["--k", "six"], "'six' are not whole numbers"),
+        (["--rows", "10", "--model", "pop"], "--model: not together with --rows"),
+        (["--lag", "0s", "--model", "pop"], "--model: not together with --lag"),
+        (["--format", "sessions", "--days", "5"], "--days: not together with --format sessions"),
+        (["--chart", "a.svg"], "--chart: needs --rows or --lag"),
     ],
 )
 def test_a_wrong_call(files: list[str | Path], arguments: list[str], said: str) -> None:
@@ -91,3 +95,24 @@ def test_nothing_left_to_judge_by(tmp_path: Path) -> None:
     result = run("--train", path, "--test", path, "--format", "lines", "--repeats", "no")
     assert result.exit_code == 1
     assert "each next item was seen before: try --repeats yes" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("chart", "said"), [("none/a.svg", "there is no folder"), (".", "cannot be written")]
+)
+def test_a_chart_that_cannot_be_written_is_refused_before_learning(
+    files: list[str | Path], tmp_path: Path, chart: str, said: str
+) -> None:
+    result = run(*files, "--rows", "10", "--chart", tmp_path / chart)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert "learned" not in result.stderr
+
+
+def test_the_table_is_there_even_if_the_chart_fails_in_the_end(
+    files: list[str | Path], tmp_path: Path
+) -> None:
+    result = run(*files, "--rows", "10", "--chart", tmp_path / ("long" * 100))
+    assert result.exit_code == 1
+    assert "HR@6" in result.stdout
+    assert "cannot be written: File name too long" in result.stderr

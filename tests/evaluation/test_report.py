@@ -70,6 +70,25 @@ def test_the_table_says_the_same_in_per_cent(found: Report) -> None:
     after = lines[lines.index(head) :]
     assert after[1].split()[:2] == ["pop", "100.00"]
     assert after[1].split()[-2:] == ["66.7", "83.3"]
-    assert after[3].split()[:5] == ["viewed", "-66.67", "-100.0", "..", "0.0"]
+    assert after[3].split()[:5] == ["viewed", "-66.67", "-100.00", "..", "0.00"]
     assert after[3].endswith("against pop")
     assert lines[-2].split() == ["pop", "100.00", "/", "75.00", "100.00", "/", "100.00"]
+
+
+def test_one_is_not_many(tmp_path: Path) -> None:
+    data = of_lines(tmp_path, ["a"], ["a b"])
+    outcome = measure("pop", Popular(), data, data.cases, repeats=Repeats.YES, depth=1, track=silent)
+    first, *_ = table(report(data, data.cases, [outcome], [1], repeats=Repeats.YES))
+    assert first == "1 case of 1 session, after 1 click of 1 session on 1 item"
+
+
+def test_columns_stand_below_their_heads_however_long_a_name_is(tmp_path: Path) -> None:
+    data = of_lines(tmp_path, TRAIN, TEST)
+    outcomes = [
+        measure(name, Popular(), data, data.cases, repeats=Repeats.YES, depth=2, track=silent)
+        for name in ("pop", "a name of thirty characters or")
+    ]
+    lines = list(table(report(data, data.cases, outcomes, [2], repeats=Repeats.YES)))
+    at = next(place for place, line in enumerate(lines) if "HR@2" in line)
+    end = lines[at].index("HR@2") + len("HR@2")
+    assert [line[:end].split()[-1] for line in lines[at + 1 : at + 4]] == ["100.00", "100.00", "+0.00"]
