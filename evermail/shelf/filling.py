@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from evermail.documents import Product
+from evermail.documents import Key, Product, Trending
 from evermail.ranking import Ranked, Why
 from evermail.shelf.opened import Opened, Reading
+from evermail.shelf.policy import Rule
+from evermail.shelf.popular import popular
 from evermail.shelf.presentation import RecommendedItem, present
 from evermail.shelf.screening import Candidate, Out, Refused
 from evermail.shelf.selection import Selection, select
 from evermail.shelf.similarity import Similarity
+from evermail.trending import category_scope
 
 CANDIDATES_PER_SLOT = 4
 """Products are looked up for this many candidates a slot at once, as some will be sold out or unknown."""
@@ -21,8 +24,9 @@ MAX_LOOK_UPS = 5
 """How often more candidates are looked up when too few of the first can fill the slots well. Where rules
 boost items, as many are looked up at once: the boosted one may stand far down."""
 
-PIN_LOOK_UPS = 10
-"""Of the items that a pin names, so many are looked up beside the candidates."""
+NAMED_LOOK_UPS = 10
+"""Of the items that a pin names, so many are looked up beside the candidates; of those that an `only` rule
+names, as many as of a ranking if that is more. Of categories that either names, so many lists are read."""
 
 
 class Filled(msgspec.Struct):
@@ -43,18 +47,24 @@ def fill(opened: Opened, read: Reading, slots: int, locale: str) -> Filled:
     filling = _Filling(opened, slots, locale)
     likely = filling.worth_reading(opened.personal)
     general = filling.worth_reading(opened.general)
-    pinned = [
-        Ranked(item_id, 0.0, Why.CATALOG)
-        for rule in opened.screen.pins
-        for item_id in (rule.where.items or ())[:PIN_LOOK_UPS]
-    ]
     step, end = slots * CANDIDATES_PER_SLOT, 0
-    longest = min(max(len(likely), len(general)), step * MAX_LOOK_UPS)
+    named = [one for rule in opened.screen.naming for one in _named(rule, step)]
+    scopes = [scope for rule in opened.screen.naming for scope in _scopes(rule)]
+    most = step * MAX_LOOK_UPS
+    longest = min(max(len(likely), len(general)), most)
     if opened.screen.boosts:
         step *= MAX_LOOK_UPS
     while True:
         start, end = end, end + step
-        filling.look_up(read, [*likely[start:end], *general[start:end], *(() if start else pinned)])
+        ranked = [*likely[start:end], *general[start:end]]
+        if start:
+            filling.look_up(read, ranked)
+        else:
+            listed = filling.look_up(read, [*ranked, *named], scopes)
+            if listed:
+                share = max(slots, most // len(listed))
+                popular_there = [one for each in listed for one in popular([each])[:share]]
+                filling.look_up(read, filling.worth_reading(popular_there))
         items, selection = filling.choose(read)
         if end >= longest or not selection.strained:
             break
@@ -71,6 +81,18 @@ def fill(opened: Opened, read: Reading, slots: int, locale: str) -> Filled:
     )
 
 
+def _named(rule: Rule, step: int) -> list[Ranked]:
+    """Items that a rule names, as no ranking may have them."""
+    most = max(step, NAMED_LOOK_UPS) if rule.only else NAMED_LOOK_UPS
+    return [Ranked(item_id, 0.0, Why.CATALOG) for item_id in (rule.where.items or ())[:most]]
+
+
+def _scopes(rule: Rule) -> Iterator[str]:
+    """Where to find items of the categories that a rule names, unless it names items."""
+    if rule.where.items is None:
+        yield from map(category_scope, (rule.where.category or ())[:NAMED_LOOK_UPS])
+
+
 class _Filling:
     def __init__(self, opened: Opened, slots: int, locale: str) -> None:
         self._opened = opened
@@ -80,6 +102,7 @@ class _Filling:
         self._locale = locale
         self._judged = 0
         self.products: dict[str, Product] = {}
+        self._tellable: dict[str, Product] = {}
         self.candidates: list[Candidate] = []
         self.refused: list[Refused] = []
         self.similarity = Similarity(opened.rows if self._policy.diversity else {})
@@ -95,11 +118,19 @@ class _Filling:
                 self.refused.append(refused)
         return worth
 
-    def look_up(self, read: Reading, ranking: Sequence[Ranked]) -> None:
-        """Reads the products of a part of the rankings, with those behind their causes, and judges it."""
+    def look_up(self, read: Reading, ranking: Sequence[Ranked], scopes: Sequence[str] = ()) -> list[Trending]:
+        """Reads the products of a part of the rankings, with those behind their causes, and judges it.
+
+        Returns the lists of the scopes, which the same read brings.
+        """
         causes = (ranked.because for ranked in ranking if ranked.why.personal)
         ids = dict.fromkeys([*(ranked.item_id for ranked in ranking), *causes])
-        self.products.update(read.many(Product, [one for one in ids if one not in self.products]))
+        keys = [Key(Product.COLLECTION, one) for one in ids if one not in self.products]
+        lists = [Key(Trending.COLLECTION, scope) for scope in dict.fromkeys(scopes)]
+        found = read.keys([*keys, *lists])
+        new = {one.id: one for one in found.values() if isinstance(one, Product)}
+        self.products.update(new)
+        self._tellable.update({one.id: one for one in new.values() if not self._opened.screen.hides(one)})
         for ranked in ranking:
             judged = self._opened.screen.judge(ranked, self._judged, self.products.get(ranked.item_id))
             self._judged += 1
@@ -107,6 +138,7 @@ class _Filling:
                 self.candidates.append(judged)
             else:
                 self.refused.append(judged)
+        return [one for key in lists if isinstance(one := found.get(key), Trending)]
 
     def choose(self, read: Reading) -> tuple[list[RecommendedItem], Selection]:
         """The slots with the best of what was looked up."""
@@ -125,7 +157,7 @@ class _Filling:
                 ranked = placed.candidate.ranked
                 bought = ranked.item_id in self._purchased
                 try:
-                    items.append(present(ranked, self.products, self._locale, bought=bought))
+                    items.append(present(ranked, self._tellable, self._locale, bought=bought))
                 except ValueError as problem:  # a price that cannot be written must not cost the answer
                     read.problem = problem
                     unwritable.add(ranked.item_id)

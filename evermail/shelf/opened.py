@@ -66,12 +66,19 @@ class Reading:
 
     def keys(self, keys: Sequence[Key]) -> dict[Key, Document]:
         """Documents of any kinds, in one read."""
-        left_s = max(0.0, self._deadline - self._monotonic())
         try:
-            return self._reader.get_many(keys, timeout_s=left_s)
+            return self._reader.get_many(keys, timeout_s=self._left_s())
         except StoreError as problem:
             self.problem = problem
             return {}
+
+    def surely(self, key: Key) -> Document | None:
+        """A document, or None if it is known that there is none, which takes no read where it is remembered.
+        Raises `StoreError` if the store does not say, and never has."""
+        return self._reader.get_many([key], timeout_s=self._left_s()).get(key)
+
+    def _left_s(self) -> float:
+        return max(0.0, self._deadline - self._monotonic())
 
 
 class Opened(msgspec.Struct):
@@ -147,7 +154,15 @@ def read_open(about_shopper: Reading, read: Reading, shopper: str, campaign: str
     shared = [*(Key(Trending.COLLECTION, scope) for scope in (GLOBAL, CATALOG)), _CURRENT_RULES]
     everywhere = read.keys(shared)
     lists += [found for key in shared if isinstance(found := everywhere.get(key), Trending)]
+    general = popular(lists)
     current = everywhere.get(_CURRENT_RULES)
+    if current is None:
+        try:
+            current = read.surely(_CURRENT_RULES)
+        except StoreError as problem:
+            # Rules may hide anything: while nobody knows them, no item is known to be right.
+            read.problem = problem
+            personal, general = [], []
     rules = current if isinstance(current, Rules) else None
     policy = rules.policy if rules is not None else _NO_RULES
     ignored = {}
@@ -166,7 +181,7 @@ def read_open(about_shopper: Reading, read: Reading, shopper: str, campaign: str
         erased_at=erased_at,
         rows=rows,
         personal=personal,
-        general=popular(lists),
+        general=general,
         rules=rules,
         screen=screen,
     )

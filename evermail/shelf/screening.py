@@ -79,9 +79,13 @@ class Screen:
         now = clock.to_datetime(now_us)
         rules = [rule for rule in policy.rules if rule.in_force(now, campaign)]
         self.pins = [rule for rule in rules if rule.pin is not None]
+        self.naming = [rule for rule in rules if rule.pin is not None or rule.only]
         self.boosts = any(rule.boost is not None for rule in rules)
         self._outs = [rule for rule in rules if rule.hide or rule.only]
         self._moves = [rule for rule in rules if rule.boost is not None or rule.bury]
+
+    def hides(self, product: Product) -> bool:
+        return any(rule.hide and rule.where.matches(product) for rule in self._outs)
 
     def before_reading(self, ranked: Ranked) -> Refused | None:
         """What can be said against an item without its product, so that it need not be read."""

@@ -39,7 +39,7 @@ class CachedReader:
         self._clock = clock
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._held: OrderedDict[Key, tuple[int, Document | None]] = OrderedDict()
+        self._held: OrderedDict[Key, tuple[int, Document | StoreError | None]] = OrderedDict()
 
     def get_many(self, keys: Sequence[Key], *, timeout_s: float | None = None) -> dict[Key, Document]:
         """Like `Store.get_many`: one read for all that is not held; with a `timeout_s` of 0, none. When the
@@ -47,11 +47,12 @@ class CachedReader:
         is nothing.
 
         A stored document that cannot be read must not take the others with it: the read is halved until it
-        stands alone, and it counts as absent. Raises `StoreError` only if nothing can be read or is held.
+        stands alone. An older copy stands in for it; without one it counts as absent among others, and
+        asked for alone it is an error. Raises `StoreError` only if nothing can be read or is held.
         """
         now_us = self._clock()
-        fresh: dict[Key, Document | None] = {}
-        stale: dict[Key, Document | None] = {}
+        fresh: dict[Key, Document | StoreError | None] = {}
+        stale: dict[Key, Document | StoreError | None] = {}
         with self._lock:
             for key in keys:
                 held = self._held.get(key)
@@ -66,21 +67,27 @@ class CachedReader:
                     raise
                 fresh.update(stale)
             else:
+                for key, one in found.items():
+                    if isinstance(one, StoreError) and stale.get(key) is not None:
+                        found[key] = stale[key]
                 self._hold(answered, found, now_us)
                 fresh.update(stale)
                 fresh.update({key: found.get(key) for key in answered})
-        return {key: document for key, document in fresh.items() if document is not None}
+        unreadable = [one for one in fresh.values() if isinstance(one, StoreError)]
+        if unreadable and len(unreadable) == len(fresh):
+            raise unreadable[0]
+        return {key: one for key, one in fresh.items() if one is not None and not isinstance(one, StoreError)}
 
     def _read(
         self, keys: Sequence[Key], timeout_s: float | None
-    ) -> tuple[Sequence[Key], dict[Key, Document]]:
-        """The keys that were answered, and the documents that there are of them.
+    ) -> tuple[Sequence[Key], dict[Key, Document | StoreError | None]]:
+        """The keys that were answered, and the documents that there are of them, or why one cannot be read.
 
         Raises `StoreError` if that is none.
         """
         until = None if timeout_s is None else self._monotonic() + timeout_s
         answered: list[Key] = []
-        found: dict[Key, Document] = {}
+        found: dict[Key, Document | StoreError | None] = {}
         readable = False
         problem: StoreError | None = None
         waiting = [keys]
@@ -100,12 +107,15 @@ class CachedReader:
                 if len(part) > 1:
                     waiting += [part[len(part) // 2 :], part[: len(part) // 2]]
                     continue
+                found[part[0]] = unreadable
             answered += part
         if problem is not None and not readable:
             raise problem
         return answered, found
 
-    def _hold(self, keys: Sequence[Key], found: Mapping[Key, Document], now_us: int) -> None:
+    def _hold(
+        self, keys: Sequence[Key], found: Mapping[Key, Document | StoreError | None], now_us: int
+    ) -> None:
         with self._lock:
             for key in keys:
                 ttl_us = self._ttl_us.get(key.collection)

@@ -209,6 +209,24 @@ def test_alone_it_is_an_error() -> None:
         read("ab")
 
 
+def test_alone_it_stays_an_error_where_it_is_remembered_as_one() -> None:
+    read = Reading(FakeStore(*map(trending, "ab"), unreadable="b"))
+    assert read("ab") == "a"
+    asked = len(read.store.reads)
+    with pytest.raises(StoreError, match="cannot be read"):
+        read("b")
+    assert len(read.store.reads) == asked
+
+
+def test_an_older_copy_stands_in_for_it() -> None:
+    read = Reading(FakeStore(*map(trending, "ab")))
+    assert read("ab") == "ab"
+    read.store.unreadable = {key("b")}
+    read.now_us = TTL
+    assert read("ab") == "ab"
+    assert read("b") == "b"
+
+
 def test_looking_for_it_does_not_take_longer_than_allowed() -> None:
     store = FakeStore(*map(trending, "abcdefgh"), unreadable="h")
     read = Reading(store)
