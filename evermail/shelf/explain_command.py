@@ -19,6 +19,7 @@ from evermail.pseudonyms import Pseudonymizer, key_id_of
 from evermail.serving import Recommender
 from evermail.shelf.explanation import Explained, Explanation
 from evermail.shelf.explanation import explain as explain_open
+from evermail.shelf.store_file import missing_file
 from evermail.stores import Store, StoreError, StoreUnavailable, open_store
 
 WRONG_USE = 2
@@ -73,6 +74,8 @@ def explain(
 
 def _opened(url: str) -> Store:
     """Raises `StoreUnavailable`."""
+    if (missing := missing_file(url)) is not None:
+        _end(f"--store: there is no {missing}", WRONG_USE)
     try:
         return open_store(url)
     except StoreUnavailable:
@@ -138,7 +141,7 @@ def _show(found: Explanation, most: int) -> None:
 def _table(items: Sequence[Explained], first: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="")
     table.add_column(first, justify="right" if first == "slot" else "left", no_wrap=True)
-    for name in ("item", "title", "category", "why"):
+    for name in ("item", "title", "category", "why", "from"):
         table.add_column(name, overflow="fold")
     for name in ("score", "boost", "relevance", "similarity"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -149,6 +152,7 @@ def _table(items: Sequence[Explained], first: str) -> Table:
             one.title or "",
             one.category or "",
             one.why,
+            one.source,
             _figure(one.score),
             f"x{one.boost:g}" if one.boost != 1.0 else "",
             _figure(one.relevance),

@@ -9,7 +9,7 @@ import msgspec
 
 from evermail import clock
 from evermail.documents import Product
-from evermail.ranking import Ranked
+from evermail.ranking import Ranked, Why
 from evermail.shelf.filling import Filled
 from evermail.shelf.opened import Opened
 from evermail.shelf.policy import Rule
@@ -21,16 +21,28 @@ PINNED = "pinned"
 """The code of an item that stands where a rule wants it. Others have that of `Why`, or of `Out`."""
 
 
+_SOURCES = {
+    Why.SEEN_TOGETHER: "personal",
+    Why.REMINDER: "personal",
+    Why.TRENDING_CATEGORY: "category",
+    Why.TRENDING: "trending",
+    Why.CATALOG: "catalog",
+}
+
+
 class Explained(msgspec.Struct, omit_defaults=True):
     """One item: a stable `code`, and `why` in words. What there is of its score follows.
 
-    `score` is the ranking's, which `boost` multiplies; `relevance` is the product as a share of the highest
-    score in its group, and `similarity` what speaks against it, times the policy's diversity.
+    `source` is the ranking that it comes from, and `score` is that ranking's: of personal items a
+    probability, of others a weighted count. `boost` multiplies it; `relevance` is the product as
+    a share of the highest score in its group, and `similarity` what speaks against it, times the policy's
+    diversity.
     """
 
     item_id: str
     code: str
     why: str
+    source: str
     slot: int | None = None
     title: str | None = None
     category: str | None = None
@@ -165,7 +177,7 @@ class _Explaining:
         if candidate.ignored:
             return Out.TIRED, _ignored(candidate)
         if cap is not None and category is not None and self._of_category[category] >= cap:
-            return Out.CAPPED, f"{category} has {self._of_category[category]} slots already"
+            return Out.CAPPED, f"{category} has {_number(self._of_category[category], 'slot')} already"
         score = candidate.boost * candidate.ranked.score
         rivals = (one.candidate for one in self._placed if one.pin is None)
         if any(one.group == candidate.group and one.boost * one.ranked.score < score for one in rivals):
@@ -201,6 +213,7 @@ class _Explaining:
             item_id=ranked.item_id,
             code=code,
             why=why,
+            source=_SOURCES[ranked.why],
             slot=slot,
             title=product.title if product is not None else None,
             category=product.category if product is not None else None,
@@ -213,7 +226,11 @@ class _Explaining:
 
 
 def _ignored(candidate: Candidate) -> str:
-    return f"shown in {candidate.ignored} campaigns since it was last looked at"
+    return f"shown in {_number(candidate.ignored, 'campaign')} since it was last looked at"
+
+
+def _number(number: int, of: str) -> str:
+    return f"{number:,} {of}" if number == 1 else f"{number:,} {of}s"
 
 
 def _day(time_us: int) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
+from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
@@ -21,6 +22,7 @@ from evermail.shelf.policy import Policy
 from evermail.shelf.reach import Reach, reach
 from evermail.shelf.rules_file import RulesRefused, read_rules
 from evermail.shelf.schema import schema
+from evermail.shelf.store_file import missing_file
 from evermail.stores import Outcome, Store, StoreError, StoreUnavailable, open_store
 
 WRONG_RULES = 1
@@ -62,14 +64,18 @@ def check(
             _print_json({"rules": len(policy.rules), "problems": []})
         else:
             print(f"{file} is right: {_number(policy)}")
+            _remark(policy)
         return
+    if (missing := missing_file(store)) is not None:
+        _end(f"--store: there is no {missing}", WRONG_USE)
     with _opened(store) as opened:
-        found = reach(policy, _products(opened))
+        found = _reach(policy, opened)
     if as_json:
         _print_json({"rules": len(policy.rules), "problems": [], "reach": msgspec.to_builtins(found)})
     else:
         print(f"{file} is right: {_number(policy)}, {found.products:,} products in the store")
         _show(found)
+        _remark(policy)
 
 
 @rules.command("publish")
@@ -96,11 +102,15 @@ def publish(
         version = now_us if before is None else max(now_us, before.version + 1)
         document = Rules(id=Rules.CURRENT, version=version, updated_at=now_us, policy=policy, file=file.name)
         [result] = opened.put_many([document])
-    if result.outcome is not Outcome.WRITTEN:
-        overtaken = "somebody else published at the same moment"
-        _end(f"not published: {result.message or overtaken}", NO_ANSWER)
-    seconds = CACHE_US[Rules.COLLECTION] // clock.SECOND
-    print(f"published {_number(policy)}: emails follow them within {seconds} seconds")
+        if result.outcome is not Outcome.WRITTEN:
+            overtaken = "somebody else published at the same moment"
+            _end(f"not published: {result.message or overtaken}", NO_ANSWER)
+        seconds = CACHE_US[Rules.COLLECTION] // clock.SECOND
+        print(f"published {_number(policy)}: emails follow them within {seconds} seconds")
+        _remark(policy)
+        if policy.rules or policy.repurchase_after_days:
+            for line in _reach(policy, opened).unknown:
+                print(line, file=sys.stderr)
 
 
 @rules.command("schema")
@@ -132,19 +142,33 @@ def _read(file: Path, as_json: bool) -> Policy:
         raise typer.Exit(WRONG_RULES) from None
 
 
+def _reach(policy: Policy, store: Store) -> Reach:
+    """Ends the command if the store does not answer."""
+    try:
+        return reach(policy, _products(store))
+    except StoreError as problem:
+        _end(f"the store does not answer: {problem}", NO_ANSWER)
+
+
+def _remark(policy: Policy) -> None:
+    """Says which rules do nothing any more."""
+    now = clock.to_datetime(clock.now_us())
+    for rule in policy.rules:
+        if rule.end is not None and rule.end <= now:
+            end = rule.end.astimezone(ZoneInfo(policy.timezone))
+            print(f"{rule}: its time was over at {end:%Y-%m-%d %H:%M}", file=sys.stderr)
+
+
 def _products(store: Store) -> Iterator[Product]:
-    """All of them, with a count for people on the way. Ends the command if the store does not answer."""
+    """All of them, with a count for people on the way. Raises `StoreError`."""
     console = Console(stderr=True)
     columns = TextColumn("looking at {task.completed:,} products"), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=None)
-        try:
-            for document in store.scan(Product.COLLECTION):
-                progress.advance(task)
-                if isinstance(document, Product):
-                    yield document
-        except StoreError as problem:
-            _end(f"the store does not answer: {problem}", NO_ANSWER)
+        for document in store.scan(Product.COLLECTION):
+            progress.advance(task)
+            if isinstance(document, Product):
+                yield document
 
 
 def _show(found: Reach) -> None:
@@ -176,7 +200,9 @@ def _opened(url: str) -> Iterator[Store]:
 
 
 def _number(policy: Policy) -> str:
-    return "1 rule" if len(policy.rules) == 1 else f"{len(policy.rules):,} rules"
+    number = "1 rule" if len(policy.rules) == 1 else f"{len(policy.rules):,} rules"
+    settings = msgspec.structs.replace(policy, rules=()) != Policy()
+    return f"settings and {number}" if settings else number
 
 
 def _print_json(value: object) -> None:

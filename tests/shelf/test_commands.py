@@ -135,13 +135,43 @@ def test_with_a_store_it_is_said_what_each_rule_meets(run: Invoke, store: Sqlite
 def test_published_rules_are_what_emails_follow(run: Invoke, store: SqliteStore) -> None:
     write(RULES)
     result = run("rules", "publish", "rules.yaml")
-    assert (result.exit_code, result.output) == (
+    assert "did you mean 'Lamps'?" in result.stderr
+    assert (result.exit_code, result.stdout) == (
         0,
         "published 2 rules: emails follow them within 5 seconds\n",
     )
     assert current(store).file == "rules.yaml"
     shown = [item.item_id for item in Recommender(store).recommend("ann", slots=2).items]
     assert shown == ["Y", "P"]
+
+
+def test_settings_are_published_too(run: Invoke, store: SqliteStore) -> None:
+    write("diversity: 0.4")
+    assert run("rules", "publish", "rules.yaml").output.startswith("published settings and 0 rules: ")
+
+
+def test_a_rule_whose_time_is_over_is_remarked(run: Invoke, store: SqliteStore) -> None:
+    write("timezone: Europe/Berlin\n" + RULES.replace("hide: yes", "hide: yes\n    until: 2020-01-31"))
+    remark = "rule 'No lamps', line 3: its time was over at 2020-02-01 00:00"
+    for command in (["check"], ["check", "--store", "sqlite:///store.sqlite3"], ["publish"]):
+        result = run("rules", command[0], "rules.yaml", *command[1:])
+        assert result.exit_code == 0
+        assert result.stderr.count(remark) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["explain", "--shopper", "ann", "--store"],
+        ["rules", "check", "rules.yaml", "--store"],
+    ],
+)
+def test_what_only_reads_makes_no_store(run: Invoke, arguments: list[str]) -> None:
+    write(RULES)
+    result = run(*arguments, "sqlite:///shpo.sqlite3")
+    assert result.exit_code == 2
+    assert "there is no shpo.sqlite3" in result.stderr
+    assert not Path("shpo.sqlite3").exists()
 
 
 def test_what_is_published_later_holds_even_if_clocks_go_back(run: Invoke, store: SqliteStore) -> None:
@@ -265,6 +295,7 @@ def test_a_store_that_does_not_answer_is_told(
     run: Invoke, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
     write(RULES)
+    Path("store.sqlite3").touch()
     for command in (explain_command, rules_command):
         monkeypatch.setattr(command, "open_store", lambda url: Silent())
     result = run(*arguments)

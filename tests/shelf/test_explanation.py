@@ -14,7 +14,7 @@ from evermail import clock
 from evermail.documents import Document, Exposure, Exposures, Key, Product
 from evermail.serving import Recommender
 from evermail.shelf.explanation import Explanation, explain
-from evermail.shelf.policy import Where
+from evermail.shelf.policy import Fatigue, Where
 
 
 class FakeStore:
@@ -108,11 +108,26 @@ def test_what_was_passed_over_says_for_what() -> None:
     )
     assert [one.item_id for one in found.shown] == ["D", "F"]
     assert out(found) == {
-        "A": ("capped", "Tea has 1 slots already"),
+        "A": ("capped", "Tea has 1 slot already"),
         "B": ("tired", "shown in 3 campaigns since it was last looked at"),
         "C": ("buried", "buried by rule 'slow', line 2"),
-        "E": ("capped", "Tea has 1 slots already"),
+        "E": ("capped", "Tea has 1 slot already"),
     }
+
+
+def test_one_campaign_is_told_as_one() -> None:
+    shown = Exposures(
+        id="ann", version=1, updated_at=NOW, campaigns=(Exposure("jan", NOW - clock.HOUR, ("B",)),)
+    )
+    found = explained(*shop(shown, rules(fatigue=Fatigue(campaigns=1))))
+    assert out(found)["B"][1] == "shown in 1 campaign since it was last looked at"
+
+
+def test_it_says_from_which_ranking_an_item_comes() -> None:
+    documents = trending("category:Tea", "P"), trending("global", "Q"), trending("catalog", "R")
+    found = explained(*shop(*documents, product("P"), product("Q"), product("R")), slots=9)
+    sources = {one.item_id: one.source for one in found.shown}
+    assert sources == dict.fromkeys("ABCDEF", "personal") | {"P": "category", "Q": "trending", "R": "catalog"}
 
 
 def test_what_is_too_similar_says_to_what() -> None:
@@ -152,6 +167,7 @@ def test_pins_say_what_they_do_and_why_they_do_not() -> None:
 def test_a_stranger_is_told_as_one_and_an_empty_shop_too() -> None:
     found = explained(trending("global", "P"), product("P"))
     assert (found.known, [one.why for one in found.shown]) == (False, ["Popular right now"])
+    assert [one.source for one in found.shown] == ["trending"]
     assert explained().shown == []
 
 
