@@ -144,11 +144,15 @@ def _check_chart(chart: Path, ranges: str) -> None:
     """Before anything is learned, which may take minutes."""
     if not ranges:
         raise typer.BadParameter("needs --rows or --lag", param_hint="--chart")
-    # What pathlib raises for, as for too long a name, os.path answers with no
-    if not os.path.isdir(chart.parent):
-        raise typer.BadParameter(f"there is no folder {chart.parent}", param_hint="--chart")
-    if os.path.isdir(chart) or not os.access(chart if os.path.exists(chart) else chart.parent, os.W_OK):
-        raise typer.BadParameter(f"{chart} cannot be written", param_hint="--chart")
+    existed = os.path.exists(chart)
+    try:
+        chart.open("ab").close()  # trying it is the only way to know
+    except OSError as problem:
+        raise typer.BadParameter(
+            f"{chart} cannot be written: {problem.strerror}", param_hint="--chart"
+        ) from None
+    if not existed:
+        chart.unlink()
 
 
 def _models(written: str | None, rows: str, lag: str) -> variants.Models:

@@ -98,21 +98,31 @@ def test_nothing_left_to_judge_by(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("chart", "said"), [("none/a.svg", "there is no folder"), (".", "cannot be written")]
+    ("chart", "said"),
+    [("none/a.svg", "No such file or directory"), (".", "Is a directory"), ("a" * 400, "name too long")],
 )
 def test_a_chart_that_cannot_be_written_is_refused_before_learning(
     files: list[str | Path], tmp_path: Path, chart: str, said: str
 ) -> None:
     result = run(*files, "--rows", "10", "--chart", tmp_path / chart)
     assert result.exit_code == 2
+    assert f"--chart: {tmp_path / chart} cannot be written: " in result.stderr
     assert said in result.stderr
     assert "learned" not in result.stderr
 
 
-def test_the_table_is_there_even_if_the_chart_fails_in_the_end(
-    files: list[str | Path], tmp_path: Path
-) -> None:
-    result = run(*files, "--rows", "10", "--chart", tmp_path / ("long" * 100))
+def test_a_wrong_call_leaves_an_old_chart_and_no_new_one(files: list[str | Path], tmp_path: Path) -> None:
+    old = write(tmp_path / "old.svg", "<svg/>")
+    missing = ["--test", tmp_path / "none.txt"]
+    for chart in (old, tmp_path / "new.svg"):
+        assert run(*files, *missing, "--rows", "10", "--chart", chart).exit_code == 1
+    assert old.read_text() == "<svg/>\n"
+    assert not (tmp_path / "new.svg").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_the_table_is_there_even_if_the_chart_fails_in_the_end(files: list[str | Path]) -> None:
+    result = run(*files, "--rows", "10", "--chart", "/dev/full")
     assert result.exit_code == 1
     assert "HR@6" in result.stdout
-    assert "cannot be written: File name too long" in result.stderr
+    assert "/dev/full cannot be written: No space left on device" in result.stderr
