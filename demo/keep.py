@@ -99,7 +99,12 @@ class Keep:
             return f"Nothing to look at is in {self.folder} but logs: the demo ended before it had begun."
         said = [f"Kept in {self.folder}:"]
         if (self.workdir / "store.sqlite3").exists():
-            said.append(f"  the documents: {self._place('store.sqlite3')} (SQLite)")
+            store = self._place("store.sqlite3")
+            ask = ["--shopper", "shopper-3", "--store", f"sqlite:///{store}", *self._keys]
+            said += [
+                f"  the documents: {store} (SQLite), and what an email would show one of the shoppers:",
+                f"    {_evermail('explain', *ask)}",
+            ]
         else:
             said.append("  not the documents: they were in Google's emulator of Firestore, and went with it")
         if self.letters.exists():

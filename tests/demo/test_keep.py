@@ -27,13 +27,14 @@ from evermail.stores import open_store
 
 EVERMAIL = [sys.executable, "-m", "evermail"]
 FOLDER = "what stays"
+OTHERS = ("replay", "archive stats", "pipeline.main")
 
 
 def commands(printed: str) -> dict[str, str]:
     """The command lines among what was printed, by the words that tell them apart."""
     found = {}
     for line in printed.splitlines():
-        for words in ("dead-letters list", "explain", "replay", "archive stats", "pipeline.main"):
+        for words in ("dead-letters list", "dead-letters explain", "explain --shopper", *OTHERS):
             if words in line and line.startswith("  "):
                 found[words] = line.strip()
     return found
@@ -74,9 +75,15 @@ class TestHeadless:
 
     def test_one_of_them_is_opened(self, over: tuple[Path, dict[str, str]]) -> None:
         folder, printed = over
-        assert "sealed with key k1" in (shown := run(printed["explain"], folder))
+        assert "sealed with key k1" in (shown := run(printed["dead-letters explain"], folder))
         assert "does not open" not in shown
         assert "read now" in shown
+
+    def test_an_email_to_a_shopper_is_explained(self, over: tuple[Path, dict[str, str]]) -> None:
+        folder, printed = over
+        shown = run(printed["explain --shopper"], folder)
+        assert re.search(r"^ +1  .* personal ", shown, re.MULTILINE)
+        assert "Nothing is stored" not in shown
 
     def test_a_replay_is_tried(self, over: tuple[Path, dict[str, str]]) -> None:
         folder, printed = over
@@ -173,7 +180,7 @@ class TestFolder:
         odd = [letter for letter in made if letter.id.startswith("-")]
         assert odd
         keep.letters.write_bytes(b"".join(to_json(letter) + b"\n" for letter in [*odd, made[0]]))
-        assert made[0].id in commands(keep.afterwards())["explain"]
+        assert made[0].id in commands(keep.afterwards())["dead-letters explain"]
         keep.letters.write_bytes(b"")
         assert set(commands(keep.afterwards())) == {"dead-letters list"}
 
