@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import apache_beam as beam
@@ -104,6 +106,18 @@ def test_the_job_can_be_kept_as_dataflow_would_get_it(tmp_path: Path) -> None:
     assert result.exit_code == 0
     job = json.loads((tmp_path / "job.json").read_text(encoding="utf-8"))
     assert (job["name"], job["type"]) == ("other", "JOB_TYPE_STREAMING")
+
+
+GUIDE = (ROOT / "docs" / "dataflow.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("given", re.findall(r'^make dataflow-graph ARGS="([^"]*)"$', GUIDE, re.MULTILINE))
+def test_what_the_guide_gives_it_can_be_given(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # some write a file
+    result = CliRunner().invoke(graph.app, shlex.split(given))
+    assert result.exit_code == 0, result.output
 
 
 def test_a_file_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
