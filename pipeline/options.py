@@ -25,6 +25,9 @@ TOPIC = re.compile(f"{_PROJECT}/topics/{_NAME}")
 FIRESTORE = re.compile(r"firestore://[-a-z0-9.:]+(/[-a-z0-9()]+)?/?")
 _SQLITE = re.compile(r"sqlite:///[^?#]+")
 
+_RULE = "NAME has 3 to 255 characters and begins with a letter, PROJECT has 6 to 63"
+"""What these say of lengths, for people."""
+
 _NOT_EMPTY = ("archive", "triggers_topic", "rebuild_from", "rebuild_since", "rebuild_until")
 """Options that may be left out, with a meaning of its own: what is empty would be taken for that."""
 
@@ -83,13 +86,14 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
             "--profile_flush_s",
             type=float,
             default=0.95,
-            help="A shopper's profile is written at most once in this time, in seconds.",
+            help="A shopper's profile is written at most once in this time, in seconds. Default: 0.95.",
         )
         parser.add_argument(
             "--neighbors_flush_s",
             type=float,
             default=300,
-            help="A row of neighbours or trending items is written at most once in this time, in seconds.",
+            help="A row of neighbours or trending items is written at most once in this time, in seconds. "
+            "Default: 300.",
         )
         parser.add_argument(
             "--neighbors_settle_s",
@@ -97,7 +101,8 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
             default=600,
             help="How long, in seconds, a row of neighbours or trending items that changed too little to "
             "change a ranking waits once --neighbors_flush_s is over. So a small change is written when both "
-            "are over one after the other, or up to one more --neighbors_flush_s later if others follow it.",
+            "are over one after the other, or up to one more --neighbors_flush_s later if others follow it. "
+            "Default: 600.",
         )
         parser.add_argument(
             "--triggers_topic",
@@ -107,7 +112,7 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
             "--cart_gap_s",
             type=float,
             default=3600,
-            help="A cart is left when its shopper has done nothing for this long, in seconds.",
+            help="A cart is left when its shopper has done nothing for this long, in seconds. Default: 3600.",
         )
         parser.add_argument(
             "--archive",
@@ -131,14 +136,15 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
             "--catalog_ttl_s",
             type=float,
             default=300,
-            help="How long a worker remembers a product of the catalog, in seconds.",
+            help="How long a worker remembers a product of the catalog, in seconds. Default: 300.",
         )
         parser.add_argument(
             "--catalog_wait_s",
             type=float,
             default=900,
             help="How long, in seconds, lines of events wait to count as trending in a category while the "
-            "catalog does not know their product yet; in none after that. The events themselves do not wait.",
+            "catalog does not know their product yet; in none after that. The events themselves do not wait. "
+            "Default: 900.",
         )
         parser.add_argument(
             "--no_bootstrap",
@@ -175,14 +181,16 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
             "--trending_window_s",
             type=float,
             default=60,
-            help="Length of the windows that count trending items, in seconds; whole milliseconds.",
+            help="Length of the windows that count trending items, in seconds; whole milliseconds. "
+            "Default: 60.",
         )
         parser.add_argument(
             "--store_retry_s",
             type=float,
             default=300,
             help="How long, in seconds, a write that the store cannot take now is tried again before the "
-            "bundle fails and the runner tries again: Dataflow without end, the local runner four times.",
+            "bundle fails and the runner tries again: Dataflow without end, the local runner four times. "
+            "Default: 300.",
         )
 
     def job_config(self) -> JobConfig:
@@ -264,7 +272,7 @@ class EvermailOptions(PipelineOptions):  # type: ignore[misc]
     def _require(self, name: str, pattern: re.Pattern[str], expected: str) -> None:
         value = self._given(name, expected)
         if not pattern.fullmatch(value):
-            raise OptionError(f"--{name} must be {expected}, got {value!r}")
+            raise OptionError(f"--{name} must be {expected} ({_RULE}), got {value!r}")
 
     def _store_url(self) -> str:
         expected = "firestore://PROJECT[/DATABASE] or sqlite:///PATH"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 
 import pytest
@@ -74,6 +75,20 @@ def test_a_missing_option_is_named(name: str, value: str | None) -> None:
 )
 def test_a_name_of_the_wrong_form_is_shown_with_the_right_one(name: str, value: str) -> None:
     with pytest.raises(OptionError, match=f"^--{name} must be .*, got '{value}'$"):
+        config_of(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("events_subscription", "projects/shop/subscriptions/events-job"),
+        ("dead_letter_topic", "projects/shop-1/topics/dl"),
+        ("triggers_topic", "projects/shop-1/topics/1-triggers"),
+    ],
+)
+def test_a_name_that_breaks_a_rule_is_shown_with_it(name: str, value: str) -> None:
+    rule = "NAME has 3 to 255 characters and begins with a letter, PROJECT has 6 to 63"
+    with pytest.raises(OptionError, match=rf"^--{name} must be projects/.* \({rule}\), got '{value}'$"):
         config_of(**{name: value})
 
 
@@ -229,6 +244,20 @@ def test_ctrl_c_is_answered_in_one_line(
         main.main()
     assert caught.value.code == 130
     assert capsys.readouterr().err == "Interrupted: a local job has ended, one on Dataflow goes on.\n"
+
+
+def test_help_tells_the_default_of_every_duration() -> None:
+    parser = argparse.ArgumentParser()
+    EvermailOptions._add_argparse_args(parser)
+    told = {
+        action.dest: (action.help or "").rpartition(" Default: ")[2].rstrip(".")
+        for action in parser._actions
+        if action.type is float
+    }
+    assert told.pop("allowed_lateness_s") == "a day"
+    assert {name: float(default) for name, default in told.items()} == {
+        name: parser.get_default(name) for name in told
+    }
 
 
 def test_help_lists_the_options_of_the_job_with_an_example(
