@@ -17,7 +17,7 @@ from evermail.dead_letters.pubsub import PubSubFailed, publisher
 from evermail.dead_letters.replay import NotReplayable, Sent
 from evermail.dead_letters.seal import Seals, Unsealable
 from evermail.dead_letters.selection import Found, Selection, parse_moment, select
-from evermail.dead_letters.sources import Source, SourceError, open_source
+from evermail.dead_letters.sources import FileSource, Source, SourceError, open_source
 from evermail.events import Code
 
 LEFT = 1
@@ -77,6 +77,9 @@ def list_letters(
                     print(to_json(one.letter).decode())
                 found.append(one)
                 progress(len(found))
+        if isinstance(opened, FileSource) and opened.strangers and not opened.has_letters:
+            are = "is no letter" if opened.strangers == 1 else "are no letters"
+            _end(f"{show.count(opened.strangers, 'line')} of {opened.name} {are}", LEFT)
         if not as_json:
             show.table([one.letter for one in found])
         show.note(_seen(opened, len(found), limit))

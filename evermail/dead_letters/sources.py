@@ -84,6 +84,8 @@ class FileSource:
     def __init__(self, path: str) -> None:
         self.name = "stdin" if path == "-" else path
         self.strangers = 0
+        self.has_letters = False
+        """Whether one was read so far."""
         self._path = path
 
     def letters(self) -> Iterator[Taken]:
@@ -106,6 +108,7 @@ class FileSource:
         for number, line in enumerate(lines, start=1):
             found = read(line)
             if found is not None:
+                self.has_letters = True
                 yield Taken(found, f"line {number}")
             elif line.strip():
                 self.strangers += 1

@@ -122,6 +122,24 @@ class TestList:
     def test_counts_as_people_do(self, tmp_path: Path, letters: list[Letter], said: str) -> None:
         assert run("list", keep(tmp_path, letters)).stderr.splitlines()[0] == said
 
+    @pytest.mark.parametrize("options", [(), ("--json",), ("--code", "late")])
+    @pytest.mark.parametrize(("lines", "said"), [(1, "1 line of {} is no letter"), (3, "3 lines of {} are")])
+    def test_a_file_of_something_else_is_named(
+        self, tmp_path: Path, lines: int, said: str, options: tuple[str, ...]
+    ) -> None:
+        path = tmp_path / "events.ndjson"
+        path.write_bytes(b'{"event_name": "view_item"}\n' * lines)
+        result = run("list", str(path), *options)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert said.format(path) in result.stderr
+
+    def test_a_file_with_a_letter_that_is_not_asked_for_is_one_of_letters(self, file: str) -> None:
+        with open(file, "ab") as letters:
+            letters.write(b"something else\n")
+        result = run("list", file, "--code", "missing_field")
+        assert result.exit_code == 0
+        assert "0 letters; 1 in" in result.stderr
+
     def test_what_a_letter_says_cannot_command_a_terminal(self, tmp_path: Path) -> None:
         hostile = msgspec.structs.replace(
             LATE, message="[red]x[/red] \x1b[2J\x07\u202e a[].b", stage="\x1b]0;x"
