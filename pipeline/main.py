@@ -46,7 +46,9 @@ def start(arguments: Sequence[str]) -> PipelineResult:
     """Assembles the job and starts it, once `pipeline.preflight` has found what it needs."""
     options = _checked(arguments)
     preflight.check(options)
-    return _pipeline(options).run()
+    pipeline = _pipeline(options)
+    _say_what_begins(options)
+    return pipeline.run()
 
 
 def _checked(arguments: Sequence[str]) -> PipelineOptions:
@@ -135,11 +137,21 @@ def main() -> None:
         _say_what_was_rebuilt(result, ours)
 
 
+def _say_what_begins(options: PipelineOptions) -> None:
+    """Of a local streaming job, which says nothing more while all is well."""
+    ours = options.view_as(EvermailOptions)
+    if ours.rebuild_from or checks.on_dataflow(options):
+        return
+    line = f"Reading from {ours.events_subscription}, writing to {ours.store}; Ctrl-C ends it"
+    print(line, file=sys.stderr, flush=True)
+
+
 def _say_what_was_rebuilt(result: PipelineResult, ours: EvermailOptions) -> None:
     totals = rebuild_report.totals(result)
     print(rebuild_report.report(totals, ours.rebuild_from, ours.dead_letter_topic))
-    if rebuild_report.nothing_readable(totals):
-        _end(f"Nothing was rebuilt: no line of {ours.rebuild_from} could be read.", code=1)
+    nothing = rebuild_report.why_nothing(totals, ours.rebuild_from)
+    if nothing:
+        _end(nothing, code=1)
 
 
 def _end(message: str, code: int) -> NoReturn:

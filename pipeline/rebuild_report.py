@@ -59,7 +59,10 @@ def report(found: Mapping[str, int] | None, archive: str, dead_letter_topic: str
     return "\n".join([f"Rebuild from {archive}:", *lines])
 
 
-def nothing_readable(found: Mapping[str, int] | None) -> bool:
-    """Whether there were lines and not one could be read."""
-    lines = found or {}
-    return not lines.get(names.ARCHIVE_ROWS_READ) and bool(lines.get(names.ARCHIVE_LINES_UNREADABLE))
+def why_nothing(found: Mapping[str, int] | None, archive: str) -> str:
+    """Why not one row was read, in a line; empty if one was, or if the runner does not tell."""
+    if found is None or found.get(names.ARCHIVE_ROWS_READ):
+        return ""
+    if found.get(names.ARCHIVE_LINES_UNREADABLE):
+        return f"Nothing was rebuilt: no line of {archive} could be read."
+    return f"Nothing was rebuilt: no row in that archive and span ({archive})."

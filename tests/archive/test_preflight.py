@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import apache_beam as beam
 import google.auth
 import pytest
 from apache_beam.internal.gcp import auth
@@ -14,8 +17,11 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 from archive_support import TODAY, row, write
 from fake_gcs import FakeGcs
+from google.api_core.exceptions import InvalidArgument, MethodNotImplemented, PermissionDenied
 from google.auth.exceptions import DefaultCredentialsError
+from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
+from demo.pubsub import EmbeddedPubSub
 from evermail.archive.record import to_line
 from pipeline import main, preflight
 from pipeline.options import OptionError
@@ -25,13 +31,37 @@ JOB = {
     "dead_letter_topic": "projects/shop-1/topics/dead-letters",
     "store": "sqlite:///unused",
 }
+EVENTS = "projects/shop-1/topics/events"
 BUCKET = "gs://shop-archive/events"
 
 
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[str]:
+    with EmbeddedPubSub() as server, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PUBSUB_EMULATOR_HOST", server.endpoint)
+        with PublisherClient() as publisher, SubscriberClient() as subscriber:
+            publisher.create_topic(name=JOB["dead_letter_topic"])
+            publisher.create_topic(name=EVENTS)
+            subscriber.create_subscription(name=JOB["events_subscription"], topic=EVENTS)
+        yield server.endpoint
+
+
 @pytest.fixture(autouse=True)
-def _emulator(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "localhost:1")
+def _surroundings(
+    emulator: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", emulator)
     monkeypatch.setenv("EVERMAIL_PSEUDONYM_KEYS", "k1:a-secret-of-sixteen-bytes-or-more")
+    monkeypatch.chdir(tmp_path_factory.mktemp("here"))  # where the store is made
+
+
+@pytest.fixture
+def nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An address that nobody answers at, and no patience."""
+    monkeypatch.setattr(preflight, "ANSWER_S", 0.2)
+    with socket.socket() as taken:  # it is bound but does not listen
+        taken.bind(("localhost", 0))
+        yield f"localhost:{taken.getsockname()[1]}"
 
 
 def arguments(**changes: str) -> list[str]:
@@ -131,6 +161,98 @@ class TestAnArchiveToWriteTo:
             check(archive=str(tmp_path))
 
 
+class TestPubSub:
+    def test_has_what_the_job_is_given(self) -> None:
+        check()
+        check(triggers_topic=EVENTS)
+
+    @pytest.mark.parametrize(
+        ("option", "name"),
+        [
+            ("events_subscription", "projects/shop-1/subscriptions/other"),
+            ("dead_letter_topic", "projects/shop-1/topics/other"),
+            ("triggers_topic", "projects/shop-1/topics/other"),
+        ],
+    )
+    def test_without_one_of_them_is_said_in_one_line(
+        self,
+        option: str,
+        name: str,
+        emulator: str,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        monkeypatch.setattr("sys.argv", ["pipeline.main", *arguments(**{option: name})])
+        with pytest.raises(SystemExit) as caught:
+            main.main()
+        assert caught.value.code == 2
+        where = f"the Pub/Sub of PUBSUB_EMULATOR_HOST={emulator}"
+        assert capsys.readouterr().err == f"--{option}: there is no {name} at {where}\n"
+
+    def test_that_does_not_answer_is_named(self, nobody: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", nobody)
+        with pytest.raises(OptionError, match=f"^--events_subscription: .*={nobody} does not answer within"):
+            check()
+
+    @pytest.mark.parametrize("refusal", [PermissionDenied("no"), MethodNotImplemented("no")])
+    def test_that_does_not_let_us_look_may_let_us_read(
+        self, refusal: Exception, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        _answer(monkeypatch, refusal)
+        check()
+
+    def test_that_takes_no_such_name_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        _answer(monkeypatch, InvalidArgument("not\nso"))
+        with pytest.raises(OptionError, match=r"^--events_subscription: .* refuses projects/.*: 400 not so$"):
+            check()
+
+    def test_is_not_asked_by_a_rebuild_or_in_a_dry_run(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        _answer(monkeypatch, InvalidArgument("nobody is to ask"))
+        write(tmp_path / "archive", [row("1", user="u")])
+        check(rebuild_from=str(tmp_path / "archive"))
+        check(dry_run="True")
+
+
+def _answer(monkeypatch: pytest.MonkeyPatch, problem: Exception) -> None:
+    def look_up(*_: object, **__: object) -> None:
+        raise problem
+
+    monkeypatch.setattr(SubscriberClient, "get_subscription", look_up)
+    monkeypatch.setattr(PublisherClient, "get_topic", look_up)
+
+
+class TestAStore:
+    def test_in_a_folder_that_is_not_there_is_refused_and_none_is_made(self, tmp_path: Path) -> None:
+        with pytest.raises(OptionError, match=f"^--store: there is no folder {tmp_path / 'new'}$"):
+            main.start(arguments(store=f"sqlite:///{tmp_path / 'new' / 'shop.sqlite3'}"))
+        assert not (tmp_path / "new").exists()
+
+    def test_that_is_none_is_refused_in_one_line(self, tmp_path: Path) -> None:
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "text").write_text("no database, but long enough to have a header\n" * 9)
+        for name in ("folder", "text"):
+            with pytest.raises(OptionError, match=f"^--store: cannot use sqlite:///{tmp_path / name}: .+$"):
+                check(store=f"sqlite:///{tmp_path / name}")
+
+    def test_is_opened_for_a_rebuild_as_well(self, tmp_path: Path) -> None:
+        write(tmp_path / "archive", [row("1", user="u")])
+        with pytest.raises(OptionError, match=r"^--store: there is no folder .*/new$"):
+            check(rebuild_from=str(tmp_path / "archive"), store="sqlite:///new/shop.sqlite3")
+
+
+@pytest.mark.parametrize("runner", ["BundleBasedDirectRunner", "DirectRunner"])
+def test_a_local_job_says_what_it_does_and_how_it_ends(
+    runner: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(beam.Pipeline, "run", lambda pipeline: SimpleNamespace())
+    main.start([f"--runner={runner}", *arguments()])
+    assert capsys.readouterr().err == (
+        f"Reading from {JOB['events_subscription']}, writing to {JOB['store']}; Ctrl-C ends it\n"
+    )
+
+
 class TestCredentials:
     @pytest.fixture(autouse=True)
     def _nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,10 +263,12 @@ class TestCredentials:
         monkeypatch.delenv("FIRESTORE_EMULATOR_HOST", raising=False)
         monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
 
-    def test_are_not_needed_beside_emulators(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_are_not_needed_beside_emulators(self, nobody: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(preflight, "_check_pubsub", lambda ours: None)
         check()
-        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "localhost:2")
-        check(store="firestore://shop-1")
+        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", nobody)
+        with pytest.raises(OptionError, match=r"^--store: cannot use firestore://shop-1: "):
+            check(store="firestore://shop-1")
 
     @pytest.mark.parametrize(
         "changes",

@@ -93,10 +93,11 @@ def test_an_archive_of_which_nothing_can_be_read_is_a_failure(shop: Shop) -> Non
     assert "evermail dead-letters list" in shown
 
 
-def test_a_time_in_which_nothing_was_received_is_none(shop: Shop) -> None:
+def test_a_time_in_which_nothing_was_received_is_a_failure(shop: Shop) -> None:
     write(shop.archive, [row("1", user="u")])
-    code, figures, _ = shop.rebuild("--rebuild_since=2031-01-01T00:00:00Z")
-    assert (code, figures["rows read"]) == (0, 0)
+    code, figures, shown = shop.rebuild("--rebuild_since=2031-01-01T00:00:00Z")
+    assert (code, figures["rows read"]) == (1, 0)
+    assert "Nothing was rebuilt: no row in that archive and span" in shown
 
 
 def test_figures_are_aligned() -> None:
@@ -115,7 +116,7 @@ def test_rejected_events_of_all_codes_are_one_figure() -> None:
 def test_a_runner_without_counters_is_no_failure(result: object) -> None:
     found = rebuild_report.totals(result)
     assert found is None
-    assert not rebuild_report.nothing_readable(found)
+    assert not rebuild_report.why_nothing(found, "gs://b/archive")
     assert rebuild_report.report(found, "gs://b/archive", TOPIC) == (
         "Rebuild from gs://b/archive: the runner tells no counters here."
     )
