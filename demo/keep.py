@@ -126,7 +126,8 @@ class Keep:
                 f"--allowed_lateness_s={timing.allowed_lateness_s:g}",
             ]
             said += [
-                "  the archive, from which the job makes every document again (it asks no Pub/Sub for that):",
+                "  the archive, from which the job makes every document again (it asks no Pub/Sub for that, "
+                "unless a line of the archive cannot be read):",
                 f"    {_evermail('archive', 'stats', archive)}",
                 f"    PUBSUB_EMULATOR_HOST=localhost:9 {_python('-m', 'pipeline.main', *rebuild)}",
             ]
