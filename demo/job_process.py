@@ -14,13 +14,13 @@ import sys
 import threading
 from dataclasses import replace
 
-from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from demo import local_runner
 from evermail import clock
-from pipeline import main, names
+from pipeline import main
 from pipeline.config import JobConfig
+from pipeline.counted import counted
 from pipeline.options import EvermailOptions
 
 PREFIX = "COUNTERS "
@@ -29,21 +29,11 @@ EVERY_S = 0.2
 ARCHIVE_FLUSH_US = 5 * clock.SECOND
 
 
-def counters(result: PipelineResult) -> dict[str, int]:
-    """Committed values of all the job's counters by name, summed over its steps."""
-    found = result.metrics().query(MetricsFilter().with_namespace(names.NAMESPACE))["counters"]
-    totals: dict[str, int] = {}
-    for counter in found:
-        name = counter.key.metric.name
-        totals[name] = totals.get(name, 0) + (counter.committed or 0)
-    return totals
-
-
 def _report(result: PipelineResult, ended: threading.Event) -> None:
     last = None
     while not ended.wait(EVERY_S):
         try:
-            now = counters(result)
+            now = counted(result)
         except RuntimeError:  # a counter was added while they were read
             continue
         if now != last:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.runners.runner import PipelineResult
 
 from pipeline import names
+from pipeline.counted import counted
 
 _ROWS = {
     "rows read": names.ARCHIVE_ROWS_READ,
@@ -31,15 +31,12 @@ def totals(result: PipelineResult) -> Mapping[str, int] | None:
     """The job's counters by name, summed over its steps; those of rejected events together, under
     `names.REJECTED_PREFIX`. None if the runner does not tell them."""
     try:
-        found = result.metrics().query(MetricsFilter().with_namespace(names.NAMESPACE))["counters"]
+        found = counted(result)
     except Exception:  # each runner has errors of its own, and what was rebuilt does not depend on them
         return None
     sums: Counter[str] = Counter()
-    for counter in found:
-        name = counter.key.metric.name
-        sums[names.REJECTED_PREFIX if name.startswith(names.REJECTED_PREFIX) else name] += (
-            counter.committed or 0
-        )
+    for name, count in found.items():
+        sums[names.REJECTED_PREFIX if name.startswith(names.REJECTED_PREFIX) else name] += count
     return sums
 
 

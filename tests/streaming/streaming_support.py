@@ -6,7 +6,6 @@ In a module of its own, on the import path (see conftest.py): what a DoFn refers
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,7 +22,6 @@ from apache_beam.testing.test_stream import TestStream
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Timestamp
 
-from demo import job_process
 from evermail import clock
 from evermail.clock import SECOND
 from evermail.clock import Stopped as StoppedClock
@@ -33,6 +31,7 @@ from evermail.pseudonyms import Pseudonymizer
 from evermail.stores import Outcome, WriteResult
 from pipeline.backoff import Backoff
 from pipeline.config import JobConfig
+from pipeline.counted import counted
 from pipeline.keys import LiteralKeys
 
 NOW = 1_790_000_040_000_000
@@ -211,9 +210,7 @@ def run(unrun: beam.Pipeline) -> PipelineResult:
     return result
 
 
-def counters(result: PipelineResult) -> Counter[str]:
-    """What the job counted, over all its steps."""
-    return Counter(job_process.counters(result))
+counters = counted
 
 
 def totals(weights: Iterable[Any]) -> dict[str, float]:
