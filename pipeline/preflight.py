@@ -23,7 +23,7 @@ from google.api_core.retry import Retry, if_exception_type
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
 from evermail.archive.location import Folder, location
-from evermail.stores import StoreError, open_store
+from evermail.stores import StoreError, open_store, sqlite_file
 from pipeline.archive_files import try_folder
 from pipeline.dataflow.checks import on_dataflow
 from pipeline.options import EvermailOptions, OptionError
@@ -129,10 +129,9 @@ def _pubsub() -> str:
 
 
 def _check_store(url: str) -> None:
-    if url.startswith("sqlite:"):
-        folder = Path(url.removeprefix("sqlite:///")).absolute().parent
-        if not folder.is_dir():  # a store would make it, and so hide a slip of the pen
-            raise OptionError(f"--store: there is no folder {folder}")
+    file = sqlite_file(url)
+    if file and not file.absolute().parent.is_dir():  # a store would make it, and so hide a slip of the pen
+        raise OptionError(f"--store: there is no folder {file.absolute().parent}")
     try:
         store = open_store(url)
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from contextlib import closing
 from typing import NoReturn
 
 import msgspec
@@ -19,12 +18,8 @@ from evermail.pseudonyms import Pseudonymizer, key_id_of
 from evermail.serving import Recommender
 from evermail.shelf.explanation import Explained, Explanation
 from evermail.shelf.explanation import explain as explain_open
-from evermail.shelf.store_file import missing_file
-from evermail.stores import Store, StoreError, StoreUnavailable, open_store
-
-WRONG_USE = 2
-NO_ANSWER = 3
-"""Exit codes: the command line is at fault, or the store did not answer. 0: all is well."""
+from evermail.shelf.store_option import NO_ANSWER, WRONG_USE, opened
+from evermail.stores import Store, StoreError
 
 DEADLINE_S = 30.0
 _WIDTH = 160
@@ -60,8 +55,8 @@ def explain(
     """
     names = _names(shopper, pseudonym_keys)
     try:
-        with closing(_opened(store)) as opened:
-            found = _explained(opened, names, campaign, slots)
+        with opened(store, _end, must_exist=True) as reading:
+            found = _explained(reading, names, campaign, slots)
     except StoreError as problem:
         _end(f"the store does not answer: {problem}", NO_ANSWER)
     if as_json:
@@ -70,18 +65,6 @@ def explain(
         _show(found, show)
         if not found.known and pseudonym_keys is None and key_id_of(shopper) is None:
             print("If this is a user or client id, give --keys: the store knows people by pseudonyms.")
-
-
-def _opened(url: str) -> Store:
-    """Raises `StoreUnavailable`."""
-    if (missing := missing_file(url)) is not None:
-        _end(f"--store: there is no {missing}", WRONG_USE)
-    try:
-        return open_store(url)
-    except StoreUnavailable:
-        raise
-    except StoreError as problem:
-        _end(f"--store: {problem}", WRONG_USE)
 
 
 def _names(shopper: str, reference: str | None) -> list[str]:
@@ -107,13 +90,13 @@ def _explained(store: Store, names: Sequence[str], campaign: str, slots: int) ->
     profiles = store.get_many([Key(Profile.COLLECTION, name) for name in names])
     known = (name for name in names if Key(Profile.COLLECTION, name) in profiles)
     recommender = Recommender(store, deadline_s=DEADLINE_S)
-    opened, filled, problem = recommender.open(next(known, names[0]), slots=slots, campaign=campaign)
+    found, filled, problem = recommender.open(next(known, names[0]), slots=slots, campaign=campaign)
     if isinstance(problem, StoreError):
         raise problem
     ids = dict.fromkeys(refused.ranked.item_id for refused in filled.refused)
     titles = store.get_many([Key(Product.COLLECTION, one) for one in ids if one not in filled.products])
     products = filled.products | {one.id: one for one in titles.values() if isinstance(one, Product)}
-    return explain_open(opened, filled, slots, products)
+    return explain_open(found, filled, slots, products)
 
 
 def _show(found: Explanation, most: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 from zoneinfo import ZoneInfo
@@ -22,13 +21,11 @@ from evermail.shelf.policy import Policy
 from evermail.shelf.reach import Reach, reach
 from evermail.shelf.rules_file import RulesRefused, read_rules
 from evermail.shelf.schema import schema
-from evermail.shelf.store_file import missing_file
-from evermail.stores import Outcome, Store, StoreError, StoreUnavailable, open_store
+from evermail.shelf.store_option import NO_ANSWER, WRONG_USE, opened
+from evermail.stores import Outcome, Store, StoreError
 
 WRONG_RULES = 1
-WRONG_USE = 2
-NO_ANSWER = 3
-"""Exit codes: the rules are at fault, the command line is, or the store did not answer. 0: all is well."""
+"""Exit code: the rules are at fault. Others are those of `evermail.shelf.store_option`; 0: all is well."""
 
 rules = typer.Typer(
     help="What a shop says about the slots of its emails: pins, boosts, what is hidden, variety.",
@@ -66,10 +63,8 @@ def check(
             print(f"{file} is right: {_number(policy)}")
             _remark(policy)
         return
-    if (missing := missing_file(store)) is not None:
-        _end(f"--store: there is no {missing}", WRONG_USE)
-    with _opened(store) as opened:
-        found = _reach(policy, opened)
+    with opened(store, _end, must_exist=True) as reading:
+        found = _reach(policy, reading)
     if as_json:
         _print_json({"rules": len(policy.rules), "problems": [], "reach": msgspec.to_builtins(found)})
     else:
@@ -92,16 +87,16 @@ def publish(
       evermail rules publish rules.yaml --store firestore://my-shop
     """
     policy = _read(file, False)
-    with _opened(store) as opened:
+    with opened(store, _end) as writing:
         key = Key(Rules.COLLECTION, Rules.CURRENT)
         try:
-            before = opened.get_many([key]).get(key)
+            before = writing.get_many([key]).get(key)
         except StoreError as problem:
             _end(f"the rules in force cannot be read: {problem}", NO_ANSWER)
         now_us = clock.now_us()
         version = now_us if before is None else max(now_us, before.version + 1)
         document = Rules(id=Rules.CURRENT, version=version, updated_at=now_us, policy=policy, file=file.name)
-        [result] = opened.put_many([document])
+        [result] = writing.put_many([document])
         if result.outcome is not Outcome.WRITTEN:
             overtaken = "somebody else published at the same moment"
             _end(f"not published: {result.message or overtaken}", NO_ANSWER)
@@ -109,7 +104,7 @@ def publish(
         print(f"published {_number(policy)}: emails follow them within {seconds} seconds")
         _remark(policy)
         if policy.rules or policy.repurchase_after_days:
-            for line in _reach(policy, opened).unknown:
+            for line in _reach(policy, writing).unknown:
                 print(line, file=sys.stderr)
 
 
@@ -183,20 +178,6 @@ def _show(found: Reach) -> None:
             print(f"{one.rule.line:>4}  {name:<{width}}  {does:<10}  {one.products:>8,}  {one.available:>8,}")
     for line in found.unknown:
         print(line, file=sys.stderr)
-
-
-@contextmanager
-def _opened(url: str) -> Iterator[Store]:
-    try:
-        store = open_store(url)
-    except StoreUnavailable as problem:
-        _end(f"the store does not answer: {problem}", NO_ANSWER)
-    except StoreError as problem:
-        _end(f"--store: {problem}", WRONG_USE)
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 def _number(policy: Policy) -> str:

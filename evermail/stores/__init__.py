@@ -14,6 +14,7 @@ from evermail.stores.base import (
     UnreadableDocument,
     WriteResult,
     open_store,
+    sqlite_file,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "UnreadableDocument",
     "WriteResult",
     "open_store",
+    "sqlite_file",
 ]

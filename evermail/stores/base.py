@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -83,14 +84,21 @@ class Store(Protocol):
     def close(self) -> None: ...
 
 
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite store; None for the URL of any other store, or of none."""
+    parts = urlsplit(url)
+    # sqlite:///relative and sqlite:////absolute, as SQLAlchemy writes them
+    path = parts.path.removeprefix("/")
+    return Path(path) if parts.scheme == "sqlite" and path else None
+
+
 def open_store(url: str) -> Store:
     """Opens the store that a URL names. Raises `StoreError` for a URL it cannot read."""
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
         from evermail.stores.sqlite import SqliteStore
 
-        # sqlite:///relative and sqlite:////absolute, as SQLAlchemy writes them
-        return SqliteStore(parts.path.removeprefix("/"))
+        return SqliteStore(sqlite_file(url) or "")
     if parts.scheme == "firestore" and parts.netloc:
         from evermail.stores.firestore import FirestoreStore
 

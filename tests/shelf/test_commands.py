@@ -17,7 +17,7 @@ from evermail import clock
 from evermail.documents import Document, Key, Rules
 from evermail.pseudonyms import Pseudonymizer
 from evermail.serving import Recommender
-from evermail.shelf import explain_command, rules_command
+from evermail.shelf import store_option
 from evermail.shelf.explain_command import explain
 from evermail.shelf.rules_command import rules
 from evermail.shelf.schema import schema
@@ -296,8 +296,7 @@ def test_a_store_that_does_not_answer_is_told(
 ) -> None:
     write(RULES)
     Path("store.sqlite3").touch()
-    for command in (explain_command, rules_command):
-        monkeypatch.setattr(command, "open_store", lambda url: Silent())
+    monkeypatch.setattr(store_option, "open_store", lambda url: Silent())
     result = run(*arguments)
     assert result.exit_code == 3
     assert "timed out" in result.stderr
