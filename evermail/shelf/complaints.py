@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterator
+from types import NoneType
+from typing import Annotated, Any, get_args, get_origin
+
+import msgspec
 
 Path = tuple[str | int, ...]
 """Where a value stands: names and, in lists, places."""
 
-_AT = re.compile(r" - at `\$([^`]*)`$")
-_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
+_WITHIN = " - at `"
+"""What follows is where in a value a mistake is; it is not there if the value itself is one."""
+
 _TYPE = re.compile(r"Expected `(.+?)`, got `(.+?)`")
 _SIZE = re.compile(r"Expected `(.+?)`( of length)? ([<>]=?) ([\d.]+)")
-_MISSING = re.compile(r"Object missing required field `(.+?)`")
 
 _KINDS = {
     "str": "text",
@@ -34,25 +38,65 @@ _REMEDIES = {
 }
 
 
-def told(message: str) -> tuple[Path, str, str]:
-    """Where within its part a message of msgspec points, what it says, and what to do about it."""
-    at = _AT.search(message)
-    steps = _STEP.findall(at[1]) if at else []
-    path = tuple(name or int(number) for name, number in steps)
-    message = _AT.sub("", message)
-    if found := _MISSING.match(message):
-        return path, f"`{found[1]}` is missing", f"add `{found[1]}: ...`"
+def complaints(value: Any, kind: Any) -> Iterator[tuple[Path, str, str]]:
+    """Every mistake of a value that should be of some type: where, what is wrong, and what to do about it.
+
+    The checker ends at the first, so the parts of a value that is wrong are looked at one by one.
+    """
+    try:
+        msgspec.convert(value, kind)
+        return
+    except msgspec.ValidationError as error:
+        message = str(error)
+    bare = _bare(kind)
+    if isinstance(value, dict) and isinstance(bare, type) and issubclass(bare, msgspec.Struct):
+        for field in msgspec.structs.fields(bare):
+            name = field.encode_name
+            if name in value:
+                yield from _within(name, value[name], field.type)
+            elif field.required:
+                yield (), f"`{name}` is missing", f"add `{name}: ...`"
+    elif isinstance(value, dict) and get_origin(bare) is dict:
+        key_kind, value_kind = get_args(bare)
+        for name, one in value.items():
+            yield from _within(name, name, key_kind)
+            yield from _within(name, one, value_kind)
+    else:
+        if _WITHIN not in message:
+            yield (), *_told(message)
+        if isinstance(value, list) and get_origin(bare) is tuple:
+            for place, one in enumerate(value):
+                yield from _within(place, one, get_args(bare)[0])
+
+
+def _within(step: str | int, value: Any, kind: Any) -> Iterator[tuple[Path, str, str]]:
+    for path, what, remedy in complaints(value, kind):
+        yield (step, *path), what, remedy
+
+
+def _bare(kind: Any) -> Any:
+    """A type without its bounds, and without the None of what may be left out."""
+    if get_origin(kind) is Annotated:
+        return _bare(get_args(kind)[0])
+    if NoneType in get_args(kind):
+        return _bare(next(one for one in get_args(kind) if one is not NoneType))
+    return kind
+
+
+def _told(message: str) -> tuple[str, str]:
+    """What a message of msgspec says of a value, and what to do about it."""
     if found := _TYPE.match(message):
         expected = [kind.strip() for kind in found[1].split("|") if kind.strip() != "null"]
         wanted = " or ".join(_KINDS.get(kind, kind) for kind in expected)
-        return path, f"this is {_KINDS.get(found[2], found[2])}, not {wanted}", _REMEDIES.get(expected[0], "")
+        return f"this is {_KINDS.get(found[2], found[2])}, not {wanted}", _REMEDIES.get(expected[0], "")
     if found := _SIZE.match(message):
-        counted = {"str": " characters", "array": " values"}.get(found[1], "") if found[2] else ""
+        bound = f"{_BOUNDS[found[3]]} {float(found[4]):g}"
+        if not found[2]:
+            return f"this has to be {bound}", ""
         many = found[1] == "array" and found[3].startswith("<")
         remedy = "give them a custom_label in the feed, and name that" if many else ""
-        bound = f"have to be {_BOUNDS[found[3]]} {found[4]}{counted}" if counted else ""
-        return path, f"there {bound}" if bound else f"this has to be {_BOUNDS[found[3]]} {found[4]}", remedy
-    return path, message, ""
+        return f"there have to be {bound} {'values' if found[1] == 'array' else 'characters'}", remedy
+    return message, ""
 
 
 def kind_of(value: Any) -> str:

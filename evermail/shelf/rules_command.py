@@ -130,10 +130,12 @@ def _read(file: Path, as_json: bool) -> Policy:
         _end(f"{file} is not UTF-8 text: save it as that", WRONG_RULES)
     except RulesRefused as refused:
         if as_json:
-            _print_json({"problems": msgspec.to_builtins(refused.problems)})
+            _print_json({"problems": msgspec.to_builtins(refused.problems), "more": refused.more})
         for one in refused.problems:
             remedy = f" ({one.remedy})" if one.remedy else ""
             print(f"{file}:{one.line}: {one.what}{remedy}", file=sys.stderr)
+        if refused.more:
+            print(f"and {refused.more:,} more: mend these, then check again", file=sys.stderr)
         raise typer.Exit(WRONG_RULES) from None
 
 

@@ -6,8 +6,9 @@ means is decided by the field that it stands in.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
@@ -16,10 +17,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 import yaml
 
-from evermail.shelf.complaints import Path, kind_of, told
-from evermail.shelf.policy import Action, Days, Fatigue, Policy, PriceRange, Rule, Where
+from evermail.shelf.complaints import Path, complaints, kind_of
+from evermail.shelf.policy import MAX_RULES, Action, Fatigue, Policy, PriceRange, Rule, Where
 
 MAX_BYTES = 1_000_000
+
+MOST_TOLD = 50
+"""Of the mistakes in a file: whoever mends so many checks it again."""
 
 
 class Problem(msgspec.Struct, frozen=True, order=True):
@@ -31,11 +35,15 @@ class Problem(msgspec.Struct, frozen=True, order=True):
 
 
 class RulesRefused(Exception):
-    """A file that cannot be used, with all that is wrong in it, as far as it could be read."""
+    """A file that cannot be used, with all that is wrong in it, as far as it could be read.
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("; ".join(f"line {one.line}: {one.what}" for one in problems))
-        self.problems = sorted(problems)
+    `problems` are the first of them by line, and `more` says how many follow.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        found = sorted(set(problems))
+        self.problems, self.more = found[:MOST_TOLD], len(found[MOST_TOLD:])
+        super().__init__("; ".join(f"line {one.line}: {one.what}" for one in self.problems))
 
 
 def read_rules(text: str) -> Policy:
@@ -96,7 +104,7 @@ class _Written:
         if isinstance(node, yaml.SequenceNode):
             return [self._value(one, (*path, place)) for place, one in enumerate(node.value)]
         if not isinstance(node, yaml.MappingNode):
-            return self._loader.construct_object(node)
+            return self._scalar(node)
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
             key = str(key_node.value)
@@ -106,6 +114,16 @@ class _Written:
             self._lines[*path, key] = key_line
             found[key] = self._value(value_node, (*path, key))
         return found
+
+    def _scalar(self, node: yaml.Node) -> Any:
+        try:
+            return self._loader.construct_object(node)
+        except (ValueError, LookupError, AttributeError):  # what PyYAML lets through of a wrong `!!int` or so
+            line, kind = node.start_mark.line + 1, node.tag.rpartition(":")[2]
+            remedy = "write it in quotes if it is text"
+            raise RulesRefused(
+                [Problem(line, f"{node.value[:40]!r} cannot be read as {kind}", remedy)]
+            ) from None
 
 
 class _Reader:
@@ -121,16 +139,10 @@ class _Reader:
             self._written.problem((), f"the file is {kind_of(content)}", "begin it with `rules:`")
             return Policy()
         self._known((), content, Policy)
-        fields = {name: value for name, value in content.items() if name not in ("rules", "fatigue")}
-        windows = fields.pop("repurchase_after_days", {})
+        fields = {name: value for name, value in content.items() if name != "rules"}
         self._read_zone(fields)
         policy = self._converted((), fields, Policy) or Policy()
-        return msgspec.structs.replace(
-            policy,
-            repurchase_after_days=self._windows(windows),
-            fatigue=self._fatigue(content),
-            rules=tuple(self._rules(content.get("rules"))),
-        )
+        return msgspec.structs.replace(policy, rules=tuple(self._rules(content.get("rules"))))
 
     def _read_zone(self, fields: dict[str, Any]) -> None:
         name = fields.get("timezone", "UTC")
@@ -141,19 +153,6 @@ class _Reader:
             remedy = "write a name such as Europe/Berlin, from the IANA list"
             self._written.problem(("timezone",), f"timezone: {name!r} is none that is known", remedy)
 
-    def _windows(self, windows: Any) -> dict[str, int]:
-        path: Path = ("repurchase_after_days",)
-        if not isinstance(windows, dict):
-            self._written.problem(path, f"{path[0]} is {kind_of(windows)}", "write `Category: days` below it")
-            return {}
-        days = {name: self._converted((*path, name), value, Days) for name, value in windows.items()}
-        return {name: number for name, number in days.items() if number is not None}
-
-    def _fatigue(self, content: Mapping[str, Any]) -> Fatigue:
-        written = content.get("fatigue", {})
-        self._known(("fatigue",), written, Fatigue)
-        return self._converted(("fatigue",), written, Fatigue) or Fatigue()
-
     def _rules(self, written: Any) -> Iterator[Rule]:
         if written is None:
             return
@@ -161,22 +160,23 @@ class _Reader:
             remedy = "begin each rule with a dash: `- name: ...`"
             self._written.problem(("rules",), f"rules is {kind_of(written)}, not a list", remedy)
             return
+        if len(written) > MAX_RULES:
+            remedy = "give products that belong together a custom_label in the feed, and one rule"
+            self._written.problem(
+                ("rules", MAX_RULES), f"there are {len(written):,} rules, {MAX_RULES} at most", remedy
+            )
         names: dict[str, int] = {}
         for place, fields in enumerate(written):
             path = ("rules", place)
-            before = len(self._written.problems)
-            self._known(path, fields, Rule)
-            rule = self._converted(path, self._with_moments(path, fields), Rule)
-            if rule is None:
-                continue
             line = self._written.line(path)
-            if rule.name in names:
-                what = f"the rule in line {names[rule.name]} is called {rule.name!r} too"
-                self._written.problem((*path, "name"), what, "give each a name of its own")
-            names.setdefault(rule.name, line)
-            if len(self._written.problems) == before:
-                self._check(path, rule)
-            yield msgspec.structs.replace(rule, line=line)
+            with_moments = self._with_moments(path, fields)
+            if isinstance(fields, dict):
+                self._known(path, fields, Rule)
+                self._check(path, with_moments)
+                self._check_name(path, fields.get("name"), line, names)
+            rule = self._converted(path, with_moments, Rule)
+            if rule is not None:
+                yield msgspec.structs.replace(rule, line=line)
 
     def _with_moments(self, path: Path, fields: Any) -> Any:
         """The fields of a rule with its days made moments: the last day is over when the next begins."""
@@ -199,30 +199,46 @@ class _Reader:
         rest = {name: value for name, value in fields.items() if name not in ("from", "until")}
         return rest | moments
 
-    def _check(self, path: Path, rule: Rule) -> None:
-        """What types cannot say of a rule."""
-        actions = rule.actions
-        if len(actions) != 1:
+    def _check(self, path: Path, fields: Mapping[str, Any]) -> None:
+        """What types cannot say of a rule. Its parts may be of any type: that is judged elsewhere."""
+        name = fields.get("name")
+        rule = f"rule {name!r}" if isinstance(name, str) else "this rule"
+        given = [(action, fields.get(action)) for action in Action]
+        actions = [action for action, value in given if value is not None and value is not False]
+        # A name that there is not may be meant for one that is missed
+        misspelt = fields.keys() - _names(Rule)
+        if len(actions) > 1 or not (actions or misspelt):
             does = " and ".join(actions) if actions else "nothing"
-            remedy = f"give it one of: {', '.join(Action)}"
-            self._written.problem(path, f"rule {rule.name!r} does {does}", remedy)
-        if rule.where == Where():
-            remedy = "name items, category, brand, label or price"
-            self._written.problem((*path, "where"), f"rule {rule.name!r} is about no products", remedy)
-        price = rule.where.price
-        if price is not None and (price == PriceRange() or (price.below or 1e99) <= (price.at_least or 0)):
-            what = f"rule {rule.name!r}: no price is in this range"
-            self._written.problem(
-                (*path, "where", "price"), what, "write from: 10, below: 20, or one of them"
-            )
-        if rule.start is not None and rule.end is not None and rule.end <= rule.start:
-            self._written.problem((*path, "until"), f"rule {rule.name!r} ends before it begins")
+            self._written.problem(path, f"{rule} does {does}", f"give it one of: {', '.join(Action)}")
+        where = fields.get("where")
+        if isinstance(where, dict):
+            if all(value is None for value in where.values()):
+                remedy = "name items, category, brand, label or price"
+                self._written.problem((*path, "where"), f"{rule} is about no products", remedy)
+            if _holds_no_price(where.get("price")):
+                what, remedy = (
+                    f"{rule}: no price is in this range",
+                    "write from: 10, below: 20, or one of them",
+                )
+                self._written.problem((*path, "where", "price"), what, remedy)
+        begins, ends = fields.get("from"), fields.get("until")
+        if isinstance(begins, datetime) and isinstance(ends, datetime) and ends <= begins:
+            self._written.problem((*path, "until"), f"{rule} ends before it begins")
+
+    def _check_name(self, path: Path, name: Any, line: int, names: dict[str, int]) -> None:
+        """`names` has those of the rules before, with their lines."""
+        if not isinstance(name, str):
+            return
+        if name in names:
+            what = f"the rule in line {names[name]} is called {name!r} too"
+            self._written.problem((*path, "name"), what, "give each a name of its own")
+        names.setdefault(name, line)
 
     def _known(self, path: Path, fields: Any, kind: type[msgspec.Struct]) -> None:
         """Notes names that a part cannot have, and those of its parts."""
         if not isinstance(fields, dict):
             return
-        names = [field.encode_name for field in msgspec.structs.fields(kind) if field.name != "line"]
+        names = _names(kind)
         for name in fields:
             if name in names:
                 continue
@@ -233,17 +249,32 @@ class _Reader:
             self._known((*path, "where"), fields.get("where"), Where)
         elif kind is Where:
             self._known((*path, "price"), fields.get("price"), PriceRange)
+        elif kind is Policy:
+            self._known(("fatigue",), fields.get("fatigue"), Fatigue)
 
     def _converted(self, path: Path, value: Any, kind: Any) -> Any:
-        try:
-            return msgspec.convert(value, kind)
-        except msgspec.ValidationError as error:
-            within, what, remedy = told(str(error))
+        """None if there are mistakes, all of which are noted."""
+        wrong = list(complaints(value, kind))
+        for within, what, remedy in wrong:
             full = (*path, *within)
-            named = [str(part) for part in full if isinstance(part, str)]
-            where = f"{named[-1]}: " if named and named[-1] != "rules" else ""
+            named = [part for part in full if isinstance(part, str)]
+            where = f"{named[-1] or repr('')}: " if named and named[-1] != "rules" else ""
             self._written.problem(full, f"{where}{what}", remedy)
-            return None
+        return None if wrong else msgspec.convert(value, kind)
+
+
+def _names(kind: type[msgspec.Struct]) -> list[str]:
+    """What a part may have in a file."""
+    return [field.encode_name for field in msgspec.structs.fields(kind) if field.name != "line"]
+
+
+def _holds_no_price(price: Any) -> bool:
+    if not isinstance(price, dict):
+        return False
+    if all(value is None for value in price.values()):
+        return True
+    low, high = price.get("from", 0), price.get("below", math.inf)
+    return type(low) in (int, float) and type(high) in (int, float) and high <= low
 
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}")

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from evermail import documents
 from evermail.documents import Rules
-from evermail.shelf.policy import Fatigue, Policy, PriceRange, Rule, Where
-from evermail.shelf.rules_file import Problem, RulesRefused, read_rules
+from evermail.shelf.policy import MAX_RULES, Fatigue, Policy, PriceRange, Rule, Where
+from evermail.shelf.rules_file import MOST_TOLD, Problem, RulesRefused, read_rules
 from evermail.shelf.schema import schema
 
 WHOLE = """\
@@ -174,7 +174,9 @@ def test_a_mistake_in_where_is_told_too(where: str, what: str, remedy: str) -> N
         ("timezone: 3", 1, "timezone: 3 is none"),
         ("timezone: ../../etc/passwd", 1, "is none that is known"),
         ("repurchase_after_days:\n  Tea: 3\n  Coffee: soon", 3, "Coffee: this is text, not a whole number"),
-        ("repurchase_after_days: 30", 1, "repurchase_after_days is a whole number"),
+        ("repurchase_after_days: 30", 1, "repurchase_after_days: this is a whole number"),
+        ("repurchase_after_days:\n  '': 3", 2, "'': there have to be at least 1 characters"),
+        ("max_per_category: !!int few", 1, "'few' cannot be read as int"),
         ("fatigue:\n  campaigns: -1", 2, "campaigns: this has to be at least 0"),
         ("fatigue:\n  months: 1", 2, "there is no `months` here"),
         ("fatigue: 3", 1, "fatigue: this is a whole number"),
@@ -194,8 +196,71 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_lines() -> None:
     found = problems(
         "rules:\n- {name: n, hide: yes, where: {}}\n- pin: 1\n- {name: o, pin: 0, where: {items: [a]}}"
     )
-    assert [problem.line for problem in found] == [2, 3, 4]
-    assert found[1].what == "`name` is missing"
+    assert [problem.line for problem in found] == [2, 3, 3, 4]
+    assert [problem.what for problem in found[1:3]] == ["`name` is missing", "`where` is missing"]
+
+
+MISTAKES = [
+    "diversity: 2",
+    "max_per_category: few",
+    "timezone: Berlin",
+    "repurchase_after_days: {Coffee: soon}",
+    "fatigue: {campaigns: -1}",
+    "ruels: []",
+]
+MISTAKES_OF_A_RULE = [
+    "name: 3",
+    "pin: 0",
+    "boost: 0.5",
+    "colour: red",
+    "campaigns: advent",
+    "from: soon",
+    "until: later",
+    "where: {brand: [3]}",
+]
+
+
+@given(st.sets(st.sampled_from(MISTAKES)), st.lists(st.sampled_from(MISTAKES_OF_A_RULE), unique=True))
+def test_no_mistake_hides_another(settings: set[str], fields: list[str]) -> None:
+    right = [f"{name}: {value}" for name, value in (("name", "n"), ("where", "{items: [a]}"))]
+    names = [field.partition(":")[0] for field in fields]
+    of_rule = [*fields, *(field for field in right if field.partition(":")[0] not in names)]
+    lines = [*sorted(settings), "rules:", "- # a rule", *(f"  {field}" for field in of_rule)]
+    told = [problem.line for problem in problems("\n".join([*lines, "  hide: 3"]))]
+    wrong = {place for place, line in enumerate(lines, start=1) if line.strip() in settings | {*fields}}
+    assert wrong | {len(lines) + 1} == {*told}
+
+
+def test_each_part_of_a_value_is_told() -> None:
+    found = problems(
+        "rules:\n- name: n\n  hide: yes\n  where:\n"
+        "    items: [1, b, 2]\n    price:\n      from: a\n      below: -1"
+    )
+    assert [(problem.line, problem.what) for problem in found] == [
+        (5, "items: this is a whole number, not text"),
+        (7, "from: this is text, not a number"),
+        (8, "below: this has to be more than 0"),
+    ]
+
+
+def test_what_is_meant_for_an_action_is_not_missed_as_well() -> None:
+    assert [problem.line for problem in of_rule("  hdie: yes")] == [4]
+    assert [problem.line for problem in of_rule("  pin: 0")] == [4]
+
+
+def test_no_more_rules_than_an_open_can_try() -> None:
+    rule = "- {{name: n{}, hide: yes, where: {{items: [a]}}}}\n"
+    whole = "rules:\n" + "".join(rule.format(number) for number in range(MAX_RULES))
+    assert len(read_rules(whole).rules) == MAX_RULES
+    [problem] = problems(whole + rule.format("+"))
+    assert (problem.line, problem.what) == (MAX_RULES + 2, "there are 201 rules, 200 at most")
+
+
+def test_the_first_mistakes_are_told_and_the_number_of_the_others() -> None:
+    with pytest.raises(RulesRefused) as caught:
+        read_rules("rules:\n" + "- {hide: yes, where: {items: [a]}}\n" * 60)
+    assert [problem.line for problem in caught.value.problems] == [*range(2, 2 + MOST_TOLD)]
+    assert caught.value.more == 60 - MOST_TOLD
 
 
 def test_a_name_is_given_once() -> None:
