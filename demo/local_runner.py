@@ -4,15 +4,16 @@ Stock (Beam 2.77), the runner does all its work in one thread and
 - pulls ten messages at a time and waits up to 30 s for the first. While it waits no timer fires, so the last
   profiles of a burst stay unwritten, and ten messages a round trip cap it well below what it can process;
 - counts only the first bundle of each step (pipeline/local_counters.py);
+- makes and sets up every DoFn anew for each bundle (kept_dofns.py);
 - reads the state and timer declarations of a DoFn from its source, by reflection, many times a bundle;
 - copies the timers of every key in a bundle in depth, though they are only names and times;
 - asks every key of every stateful step for its timers after every bundle, so each event costs more as
   keys pile up.
 
-`patch` pulls up to `PULL_MESSAGES` and does not wait, counts every bundle, reads declarations once, copies
-timers flat and looks for them only where one can be due. What the runner computes stays the same. Like the
-stock runner it acknowledges before it processes: what was pulled and not yet processed is lost when the
-process is killed.
+`patch` pulls up to `PULL_MESSAGES` and does not wait, counts every bundle, keeps DoFns, reads declarations
+once, copies timers flat and looks for them only where one can be due. What the runner computes stays the
+same. Like the stock runner it acknowledges before it processes: what was pulled and not yet processed is lost
+when the process is killed.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.trigger import InMemoryUnmergedState
 from apache_beam.utils.timestamp import MAX_TIMESTAMP, MIN_TIMESTAMP, Timestamp
 
+from demo.kept_dofns import keep_dofns
 from pipeline.local_counters import count_every_bundle
 
 PULL_MESSAGES = 200
@@ -50,6 +52,7 @@ def patch() -> None:
 def patch_all_but_the_source() -> None:
     """The same for pipelines that do not read from Pub/Sub."""
     count_every_bundle()
+    keep_dofns()
     _read_declarations_once()
     _copy_timers_flat()
     _look_for_timers_only_where_due()
