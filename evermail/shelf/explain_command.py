@@ -10,20 +10,18 @@ from typing import NoReturn
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from evermail import keys
 from evermail.documents import Key, Product, Profile
 from evermail.pseudonyms import Pseudonymizer, key_id_of
 from evermail.serving import Recommender
-from evermail.shelf.explanation import Explained, Explanation
+from evermail.shelf.explained_table import lines
+from evermail.shelf.explanation import Explanation
 from evermail.shelf.explanation import explain as explain_open
 from evermail.shelf.store_option import NO_ANSWER, WRONG_USE, opened
 from evermail.stores import Store, StoreError
 
 DEADLINE_S = 30.0
-_WIDTH = 160
-"""Of what is not printed to a terminal."""
 
 
 def explain(
@@ -63,26 +61,44 @@ def explain(
         print(json.dumps(msgspec.to_builtins(found), indent=2, ensure_ascii=False))
     else:
         _show(found, show)
-        if not found.known and pseudonym_keys is None and key_id_of(shopper) is None:
-            print("If this is a user or client id, give --keys: the store knows people by pseudonyms.")
+    if not found.known and (hint := _hint(shopper, pseudonym_keys)):
+        print(hint, file=sys.stderr)
 
 
 def _names(shopper: str, reference: str | None) -> list[str]:
     """What a shopper may be called in the store: as given, then as a user, then as a browser."""
     if reference is None or key_id_of(shopper) is not None:
         return [shopper]
-    try:
-        secrets = keys.key_source(reference).keys()
-    except ModuleNotFoundError as missing:
-        _end(f"--keys needs {missing.name}: pip install evermail[dead-letters]", WRONG_USE)
-    except ValueError as problem:
-        _end(f"--keys: {problem}", WRONG_USE)
+    secrets = _secrets(reference)
     pseudonyms = Pseudonymizer(secrets, list(secrets)[-1])
     return [
         name
         for kind in ("user", "client")
         for name in (pseudonyms.pseudonym(kind, shopper), *pseudonyms.aliases(kind, shopper))
     ]
+
+
+def _secrets(reference: str) -> dict[str, str]:
+    try:
+        return keys.key_source(reference).keys()
+    except ModuleNotFoundError as missing:
+        _end(f"--keys needs {missing.name}: pip install evermail[dead-letters]", WRONG_USE)
+    except ValueError as problem:
+        _end(f"--keys: {problem}", WRONG_USE)
+
+
+def _hint(shopper: str, reference: str | None) -> str:
+    """Why nothing may be stored of a shopper, if the name says so."""
+    key_id = key_id_of(shopper)
+    if key_id is None:
+        advice = "If this is a user or client id, give --keys: the store knows people by pseudonyms."
+        return advice if reference is None else ""
+    if reference is None:
+        return f"Give --keys to learn whether there is a key {key_id}, which this name was made with."
+    known = list(_secrets(reference))
+    if key_id in known:
+        return ""
+    return f"This name was made with a key {key_id}; the keys in {reference} are {', '.join(known)}."
 
 
 def _explained(store: Store, names: Sequence[str], campaign: str, slots: int) -> Explanation:
@@ -101,51 +117,23 @@ def _explained(store: Store, names: Sequence[str], campaign: str, slots: int) ->
 
 def _show(found: Explanation, most: int) -> None:
     console = Console(highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        console.width = _WIDTH
+    width = console.width if console.is_terminal else None
     campaign = f" in campaign {found.campaign}" if found.campaign else ""
-    console.print(f"{found.shopper}{campaign}, {found.slots} slots, {found.at}")
-    console.print(f"rules: {found.rules or 'none published'}; diversity {found.diversity:g}")
+    print(f"{found.shopper}{campaign}, {found.slots} slots, {found.at}")
+    print(f"rules: {found.rules or 'none published'}; diversity {found.diversity:g}")
     if not found.known:
-        console.print("Nothing is stored of this shopper, who gets what is popular.")
-    console.print()
+        print("Nothing is stored of this shopper, who gets what is popular.")
+    print()
     if found.shown:
-        console.print(_table(found.shown, "slot"))
+        print("\n".join(lines(found.shown, "slot", width)))
     else:
-        console.print("No slot is filled: the email shows its own fallback.")
-    for note in found.notes:
-        console.print(note)
+        print("No slot is filled: the email shows its own fallback.")
+    if found.notes:
+        print("\n".join(["", *found.notes]))
     if found.out and most:
         further = f"; {found.not_looked_at:,} further down were not looked at" if found.not_looked_at else ""
-        console.print(f"\nOut ({min(most, len(found.out)):,} of {len(found.out):,}{further}):")
-        console.print(_table(found.out[:most], "out"))
-
-
-def _table(items: Sequence[Explained], first: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="")
-    table.add_column(first, justify="right" if first == "slot" else "left", no_wrap=True)
-    for name in ("item", "title", "category", "why", "from"):
-        table.add_column(name, overflow="fold")
-    for name in ("score", "boost", "relevance", "similarity"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for one in items:
-        table.add_row(
-            str(one.slot) if one.slot is not None else one.code,
-            one.item_id,
-            one.title or "",
-            one.category or "",
-            one.why,
-            one.source,
-            _figure(one.score),
-            f"x{one.boost:g}" if one.boost != 1.0 else "",
-            _figure(one.relevance),
-            _figure(one.similarity),
-        )
-    return table
-
-
-def _figure(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
+        print(f"\nOut ({min(most, len(found.out)):,} of {len(found.out):,}{further}):")
+        print("\n".join(lines(found.out[:most], "out", width)))
 
 
 def _end(message: str, code: int) -> NoReturn:

@@ -16,6 +16,7 @@ from evermail.shelf.policy import Rule
 from evermail.shelf.presentation import reason
 from evermail.shelf.screening import Candidate, Out, Refused
 from evermail.shelf.selection import Placed
+from evermail.shelf.waiting import waiting
 
 PINNED = "pinned"
 """The code of an item that stands where a rule wants it. Others have that of `Why`, or of `Out`."""
@@ -84,7 +85,10 @@ def explain(opened: Opened, filled: Filled, slots: int, products: Mapping[str, P
         shown=explaining.shown(),
         out=explaining.out(),
         not_looked_at=filled.not_looked_at,
-        notes=[explaining.missed(rule, slots) for rule in filled.selection.missed_pins],
+        notes=[
+            *(explaining.missed(rule, slots) for rule in filled.selection.missed_pins),
+            *waiting(opened.policy, clock.to_datetime(opened.now_us), opened.campaign),
+        ],
     )
 
 

@@ -22,6 +22,7 @@ from evermail.shelf.reach import Reach, reach
 from evermail.shelf.rules_file import RulesRefused, read_rules
 from evermail.shelf.schema import schema
 from evermail.shelf.store_option import NO_ANSWER, WRONG_USE, opened
+from evermail.shelf.waiting import ended
 from evermail.stores import Outcome, Store, StoreError
 
 WRONG_RULES = 1
@@ -149,11 +150,10 @@ def _reach(policy: Policy, store: Store) -> Reach:
 
 def _remark(policy: Policy) -> None:
     """Says which rules do nothing any more."""
-    now = clock.to_datetime(clock.now_us())
+    now, zone = clock.to_datetime(clock.now_us()), ZoneInfo(policy.timezone)
     for rule in policy.rules:
         if rule.end is not None and rule.end <= now:
-            end = rule.end.astimezone(ZoneInfo(policy.timezone))
-            print(f"{rule}: its time was over at {end:%Y-%m-%d %H:%M}", file=sys.stderr)
+            print(f"{rule}: {ended(rule.end, zone)}, and does nothing any more", file=sys.stderr)
 
 
 def _products(store: Store) -> Iterator[Product]:

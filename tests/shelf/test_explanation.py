@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -162,6 +163,22 @@ def test_pins_say_what_they_do_and_why_they_do_not() -> None:
         "rule 'gone', line 10 finds nothing to pin to slot 1; F is out: sold out",
         "rule 'empty', line 12 finds nothing to pin to slot 1",
     ]
+
+
+def test_rules_of_the_campaign_say_when_it_is_not_their_time() -> None:
+    day = timedelta(days=1)
+    now = clock.to_datetime(NOW)
+    found = explained(
+        *shop(
+            rules(
+                rule("C", pin=2, name="later", line=4, campaigns=("may",), start=now + day),
+                rule("D", hide=True, name="over", line=6, end=now - day),
+                rule("E", pin=1, name="of another", line=8, campaigns=("june",), start=now + day),
+            )
+        )
+    )
+    begins, ended = (f"{moment:%Y-%m-%d %H:%M}" for moment in (now + day, now - day))
+    assert found.notes == [f"rule 'later', line 4: begins {begins}", f"rule 'over', line 6: ended {ended}"]
 
 
 def test_a_stranger_is_told_as_one_and_an_empty_shop_too() -> None:
