@@ -34,8 +34,11 @@ MODELS: dict[str, Callable[[], Model]] = {
     "vmisknn-dropped": lambda: SessionKnn(keeps_current=False),
 }
 
-UNUSABLE = 1
-"""Exit code: a file is at fault. The command line being at fault is 2."""
+UNUSABLE = 2
+"""Exit code: a file is at fault, or the command line, as for typer."""
+
+NOT_DRAWN = 1
+"""Exit code: all was measured, and the chart could not be written in the end."""
 
 EXPLAINED = """
 Every model ranks all items. HR, MRR, NDCG and their intervals (95 %, bootstrap over sessions) are in per
@@ -109,7 +112,7 @@ def evaluate(
             raise typer.BadParameter("needs times: --format sessions", param_hint="--lag")
         cases = counted(data, repeats)
         if lag:
-            cases.sort(key=lambda case: case.times[-1])
+            cases.sort(key=lambda case: case.now_us)
         if not cases:
             console.print(
                 "evermail evaluate: each next item was seen before: try --repeats yes", markup=False
@@ -134,7 +137,7 @@ def evaluate(
             chart.write_text(variants.chart(found, f"{title}: {test.name}"), encoding="utf-8")
         except OSError as problem:
             typer.echo(f"evermail evaluate: {chart} cannot be written: {problem.strerror}", err=True)
-            raise typer.Exit(UNUSABLE) from None
+            raise typer.Exit(NOT_DRAWN) from None
 
 
 evaluate.__doc__ = f"{evaluate.__doc__}\n{EXPLAINED}"

@@ -52,12 +52,41 @@ class Sessions:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A session up to some moment, and what came next. `times` fit `history`, oldest first."""
+    """A session up to its click number `end`, and that one as what came next.
+
+    The cases of a session share its clicks, `items` with their `moments`, oldest first: copies would take
+    memory that grows with the square of its length. `history` and `times` are copied when they are asked for.
+    """
 
     session: int
-    history: Sequence[int]
-    times: Sequence[int]
-    target: int
+    items: Sequence[int]
+    moments: Sequence[int]
+    end: int
+
+    @property
+    def history(self) -> Sequence[int]:
+        """The items up to the moment, oldest first."""
+        return self.items[: self.end]
+
+    @property
+    def times(self) -> Sequence[int]:
+        """When each of `history` was clicked."""
+        return self.moments[: self.end]
+
+    @property
+    def current(self) -> int:
+        """The last item of `history`."""
+        return self.items[self.end - 1]
+
+    @property
+    def now_us(self) -> int:
+        """The last of `times`, 0 if there is none."""
+        return self.moments[self.end - 1] if self.end else 0
+
+    @property
+    def target(self) -> int:
+        """The item that came next."""
+        return self.items[self.end]
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Repeats(StrEnum):
             case Repeats.YES:
                 return set()
             case Repeats.NOT_CURRENT:
-                return {case.history[-1]}
+                return {case.current}
             case Repeats.NO:
                 return set(case.history)
 

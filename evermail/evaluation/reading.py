@@ -9,11 +9,10 @@ import gzip
 import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, TextIO, cast
 
 import numpy as np
 
@@ -92,10 +91,11 @@ def read(train: Path, test: Path, form: Format, track: Track, *, days: float = 0
     else:
         tested = _timed(test, track, notes) if timed else _lines(test, track)
         cases = [
-            Case(at, history[:end], session.times[:end] if timed else [end_us] * end, history[end])
+            Case(at, items, times, end)
             for at, session in enumerate(tested)
-            for history in [number(session.items)]
-            for end in range(1, len(history))
+            for items in [number(session.items)]
+            for times in [session.times if timed else [end_us] * len(items)]
+            for end in range(1, len(items))
         ]
     if not cases:
         raise DataError(f"{test} holds no case: a session needs two items, so that there is a next one")
@@ -116,12 +116,15 @@ def _timed(path: Path, track: Track, notes: list[str]) -> list[_Session]:
     latest = 0.0
     lines = _text(path, track)
     _, header = next(lines, (1, ""))
+    if not header:
+        raise DataError(f"{path} is empty: it needs a header and lines of {', '.join(COLUMNS)}")
     places = _places(path, header)
     wide = len(header.split("\t"))
     for at, line in lines:
         fields = line.split("\t")
-        if len(fields) < wide:
-            _wrong(path, at, f"{line[:60]!r} has {len(fields)} of {wide} columns", "separate them by tabs")
+        if len(fields) != wide:
+            what = f"{line[:60]!r} has {len(fields)} columns, the header {wide}"
+            _wrong(path, at, what, "separate them by single tabs")
         session, item, written = (fields[place].strip() for place in places)
         if not session or not item:
             _wrong(path, at, "a session or item id is empty", "give both or leave the line out")
@@ -146,15 +149,17 @@ def _timed(path: Path, track: Track, notes: list[str]) -> list[_Session]:
 
 
 def _places(path: Path, header: str) -> list[int]:
-    names = [name.strip() for name in header.removeprefix("\ufeff").split("\t")]
-    missing = [column for column in COLUMNS if column not in names]
+    names = [name.strip() for name in header.split("\t")]
+    wanted = ", ".join(COLUMNS)
+    for column in COLUMNS:
+        if names.count(column) > 1:
+            _wrong(
+                path, 1, f"{names.count(column)} columns are called {column}", "give one of them this name"
+            )
+    missing = ", ".join(column for column in COLUMNS if column not in names)
     if missing:
-        _wrong(
-            path,
-            1,
-            f"no column {', '.join(missing)}",
-            f"begin with a header of {', '.join(COLUMNS)}, separated by tabs, or choose another --format",
-        )
+        remedy = f"begin with a header of {wanted}, separated by tabs, or choose another --format"
+        _wrong(path, 1, f"no column {missing}", remedy)
     return [names.index(column) for column in COLUMNS]
 
 
@@ -187,34 +192,53 @@ def _cases(path: Path, track: Track, number: Callable[[Iterable[str]], list[int]
     continued = max(shortened, lengthened, key=sum)
     sessions = accumulate((not same for same in continued), initial=0)
     return [
-        Case(session, items[:-1], [now_us] * (len(items) - 1), items[-1])
+        Case(session, items, [now_us] * len(items), len(items) - 1)
         for session, items in zip(sessions, whole, strict=False)
     ]
 
 
 def _text(path: Path, track: Track) -> Iterator[tuple[int, str]]:
     """The lines of a file that are not blank, with their numbers."""
-    opened = gzip.open if path.suffix == ".gz" else open
-    with _told(path), opened(path, "rt", encoding="utf-8") as file:
-        for at, line in enumerate(track(file, f"reading {path.name}"), start=1):
-            if line.strip():
-                yield at, line.rstrip("\r\n")
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Says of which file something went wrong."""
+    at = 0
     try:
-        yield
+        with _open(path) as file:
+            for at, line in enumerate(track(file, f"reading {path.name}"), start=1):
+                if line.strip():
+                    yield at, line.rstrip("\r\n")
     except UnicodeDecodeError:
-        what = (
-            "it is gzip: name it .gz" if path.open("rb").read(2) == b"\x1f\x8b" else "save it as UTF-8 text"
-        )
-        raise DataError(f"{path} is not text: {what}") from None
-    except (gzip.BadGzipFile, zlib.error, EOFError) as problem:
-        raise DataError(f"{path} is not a whole gzip file ({problem}): fetch it again") from None
+        if path.suffix != ".gz" and _is_gzip(path):
+            raise DataError(f"{path} is gzip: give it a name that ends in .gz") from None
+        _wrong(path, _undecodable(path), "this is not UTF-8", "save it as UTF-8 text")
+    except (gzip.BadGzipFile, zlib.error, EOFError):
+        if not _is_gzip(path):
+            raise DataError(f"{path} is no gzip: compress it, or give it a name without .gz") from None
+        raise DataError(
+            f"{path}, after line {at}: the gzip data is damaged or cut off; fetch it again"
+        ) from None
     except OSError as problem:
-        raise DataError(f"{path} cannot be read: {problem.strerror}") from None
+        raise DataError(f"{path} cannot be read: {problem.strerror}; check the path") from None
+
+
+def _open(path: Path) -> TextIO:
+    opened = gzip.open if path.suffix == ".gz" else open
+    return cast(TextIO, opened(path, "rt", encoding="utf-8-sig"))
+
+
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def _undecodable(path: Path) -> int:
+    """The first line that is not UTF-8, which whoever reads by blocks does not know."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rb") as file:
+        for at, line in enumerate(file, start=1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                return at
+    return 1
 
 
 def _wrong(path: Path, line: int, what: str, remedy: str) -> NoReturn:

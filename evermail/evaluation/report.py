@@ -38,8 +38,9 @@ class AtCutoff(msgspec.Struct, frozen=True):
 
 
 class OfLength(msgspec.Struct, frozen=True):
-    """Figures at the largest cutoff of the cases with a history of so many clicks."""
+    """Figures of the first `k` items, the largest cutoff, of the cases with a history of so many clicks."""
 
+    k: int
     clicks: str
     cases: int
     figures: dict[str, float]
@@ -72,7 +73,7 @@ def report(
 ) -> Report:
     """Sums up what models recommended for the same cases."""
     sessions = np.array([case.session for case in cases], np.int64)
-    groups = metrics.by_length(np.array([len(case.history) for case in cases], np.int64))
+    groups = metrics.by_length(np.array([case.end for case in cases], np.int64))
     values = [metrics.columns(outcome.ranks, cutoffs) for outcome in outcomes]
     differences = [one - values[0] for one in values]
     # All at once: the same sessions are drawn for every figure
@@ -95,7 +96,7 @@ def report(
             for k in cutoffs
         ]
         lengths = [
-            OfLength(clicks, len(group), metrics.means(outcome.ranks[group], cutoffs[-1]))
+            OfLength(cutoffs[-1], clicks, len(group), metrics.means(outcome.ranks[group], cutoffs[-1]))
             for clicks, group in groups.items()
         ]
         found.append(OfModel(outcome.name, at, lengths))
@@ -137,10 +138,9 @@ def table(report: Report) -> Iterator[str]:
             )
             yield f"{model.model:<{wide}}{cells}  against {first}"
     yield ""
-    k = report.models[0].at[-1].k
     groups = report.models[0].by_length
     heads = "".join(f"{f'{group.clicks} ({group.cases:,})':>16}" for group in groups)
-    yield f"{f'HR/MRR@{k}':<{wide}}{heads}  by clicks before (cases)"
+    yield f"{f'HR/MRR@{groups[0].k}':<{wide}}{heads}  by clicks before (cases)"
     for model in report.models:
         yield f"{model.model:<{wide}}" + "".join(f"{_pair(group):>16}" for group in model.by_length)
 

@@ -57,6 +57,7 @@ def test_json_holds_all_of_it_and_nothing_else_is_printed(files: list[str | Path
     assert found["cases"] == 2
     assert [one["model"] for one in found["models"]] == ["sr", "pop"]
     assert [at["k"] for at in found["models"][0]["at"]] == [1, 2]
+    assert [one["k"] for one in found["models"][0]["by_length"]] == [2, 2]
     assert found["models"][0]["at"][0]["figures"]["hr"] == {"value": 1.0, "low": 1.0, "high": 1.0}
 
 
@@ -85,15 +86,31 @@ def test_a_wrong_call(files: list[str | Path], arguments: list[str], said: str) 
 
 def test_a_wrong_file(files: list[str | Path]) -> None:
     result = run(*files[:4], "--format", "cases")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stdout == ""
-    assert "test.txt, line 1: 'a b c' is no case; write the items so far" in result.stderr
+    [line] = result.stderr.splitlines()
+    assert "test.txt, line 1: 'a b c' is no case; write the items so far" in line
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"SessionId\tItemId\tTime\n", b"SessionId\tItemId\tTime\n1\ta\tnoon\n"]
+)
+def test_a_training_file_that_cannot_be_used_is_told_in_one_line(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    train = tmp_path / "clicks.tsv"
+    if content is not None:
+        train.write_bytes(content)
+    result = run("--train", train, "--test", tmp_path / "test.tsv", "--format", "sessions")
+    assert (result.exit_code, result.stdout) == (2, "")
+    [line] = result.stderr.splitlines()
+    assert line.startswith(f"evermail evaluate: {train}")
 
 
 def test_nothing_left_to_judge_by(tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", "a a a")
     result = run("--train", path, "--test", path, "--format", "lines", "--repeats", "no")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "each next item was seen before: try --repeats yes" in result.stderr
 
 
@@ -115,7 +132,7 @@ def test_a_wrong_call_leaves_an_old_chart_and_no_new_one(files: list[str | Path]
     old = write(tmp_path / "old.svg", "<svg/>")
     missing = ["--test", tmp_path / "none.txt"]
     for chart in (old, tmp_path / "new.svg"):
-        assert run(*files, *missing, "--rows", "10", "--chart", chart).exit_code == 1
+        assert run(*files, *missing, "--rows", "10", "--chart", chart).exit_code == 2
     assert old.read_text() == "<svg/>\n"
     assert not (tmp_path / "new.svg").exists()
 

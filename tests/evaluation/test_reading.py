@@ -53,10 +53,13 @@ class TestSessions:
     @pytest.mark.parametrize(
         ("lines", "said"),
         [
-            ([], "line 1: no column SessionId, ItemId, Time"),
+            ([], "is empty: it needs a header and lines of SessionId, ItemId, Time"),
+            (["1\t1\t5"], "line 1: no column SessionId, ItemId, Time; begin with a header"),
+            (["SessionId\tItemId\tItemId\tTime"], "line 1: 2 columns are called ItemId; give one"),
             (["SessionId\tItemId", "1\t1"], "line 1: no column Time"),
             ([HEADER], "holds no click"),
-            ([HEADER, "1\t1\t5", "1 1 5"], "line 3: '1 1 5' has 1 of 3 columns; separate them by tabs"),
+            ([HEADER, "1\t1\t5", "1 1 5"], "line 3: '1 1 5' has 1 columns, the header 3; separate"),
+            ([HEADER, "1\t1\t5\tx"], "line 2: '1\\t1\\t5\\tx' has 4 columns, the header 3; separate"),
             ([HEADER, "1\t1\tnoon"], "line 2: 'noon' is no time; write seconds or milliseconds"),
             ([HEADER, "1\t1\tnan"], "line 2: 'nan' is no time"),
             ([HEADER, "1\t1\t-5"], "line 2: '-5' is no time"),
@@ -168,10 +171,12 @@ class TestCases:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.gz", b"a b\n", "is not a whole gzip file"),
-        ("a.gz", gzip.compress(b"a b\n" * 99)[:-9], "is not a whole gzip file"),
-        ("a.txt", gzip.compress(b"a b\n"), "is not text: it is gzip: name it .gz"),
-        ("a.txt", "é".encode("latin-1"), "is not text: save it as UTF-8"),
+        ("a.gz", b"a b\n", r"a\.gz is no gzip: compress it, or give it a name without \.gz"),
+        ("a.gz", b"", r"a\.gz is empty: it needs"),
+        ("a.gz", gzip.compress(b"a b\n" * 99)[:-9], r"a\.gz, after line \d+: .* cut off; fetch it again"),
+        ("a.gz", gzip.compress(b"a b\nb \xe9\n"), r"a\.gz, line 2: this is not UTF-8; save it as UTF-8 text"),
+        ("a.txt", gzip.compress(b"a b\n"), r"a\.txt is gzip: give it a name that ends in \.gz"),
+        ("a.txt", b"a b\n" * 20_000 + b"\xe9", r"a\.txt, line 20001: this is not UTF-8; save it as UTF-8"),
     ],
 )
 def test_files_that_are_not_what_their_name_says(
@@ -184,5 +189,35 @@ def test_files_that_are_not_what_their_name_says(
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"none\.txt cannot be read: No such file"):
+    with pytest.raises(DataError, match=r"none\.txt cannot be read: No such file .*; check the path"):
         read(tmp_path / "none.txt", tmp_path / "none.txt", Format.LINES, silent)
+
+
+@pytest.mark.parametrize("form", list(Format))
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_lines_may_end_as_on_windows_and_begin_with_a_mark(form: Format, mark: str, tmp_path: Path) -> None:
+    lines = {
+        Format.SESSIONS: [HEADER, "1\ta\t5", "1\tb\t6"],
+        Format.LINES: ["a b"],
+        Format.CASES: ["a\tb"],
+    }
+    told = []
+    for end in ("\n", "\r\n"):
+        path = tmp_path / f"{len(end)}.txt"
+        path.write_bytes((mark + end.join(lines[form]) + end).encode())
+        train = write(tmp_path / "train.txt", "a b") if form is Format.CASES else path
+        data = read(train, path, form, silent)
+        told.append((list(data.names), cases(data)))
+    assert told == [(["a", "b"], [("a", "b")])] * 2
+
+
+def test_the_cases_of_a_session_share_its_clicks(tmp_path: Path) -> None:
+    data = of_clicks(tmp_path, [[("1", 5)]], [[("1", 1), ("2", 2), ("3", 3)]])
+    first, second = data.cases
+    assert first.items is second.items
+    assert first.moments is second.moments
+    assert [(list(case.history), list(case.times), case.target) for case in data.cases] == [
+        ([0], [1_000_000], 1),
+        ([0, 1], [1_000_000, 2_000_000], 2),
+    ]
+    assert [(case.current, case.now_us) for case in data.cases] == [(0, 1_000_000), (1, 2_000_000)]

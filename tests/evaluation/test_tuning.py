@@ -155,5 +155,5 @@ class TestCommand:
 
     def test_a_file_of_test_cases_is_refused(self, tmp_path: Path) -> None:
         result = run("--train", write(tmp_path / "cases.tsv", "a b\tc"), "--format", "lines")
-        assert result.exit_code == 1
+        assert result.exit_code == 2
         assert "cases.tsv, line 1: a tab" in result.stderr

@@ -6,8 +6,10 @@ happened longer ago than the lag. Its cases have to be asked in the order of tim
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from evermail.evaluation.datasets import Case, DataSet
 from evermail.evaluation.models.served import Evermail
@@ -33,7 +35,7 @@ class Lagging:
         self._touches: dict[tuple[bool, int], list[Touch]] = defaultdict(list)
         longest: dict[int, Case] = {}
         for case in data.cases:
-            if case.session not in longest or len(case.history) > len(longest[case.session].history):
+            if case.session not in longest or case.end > longest[case.session].end:
                 longest[case.session] = case
         clicks = [
             (time, (False, session), item)
@@ -50,14 +52,12 @@ class Lagging:
         self._next = 0
 
     def recommend(self, case: Case, count: int, unwanted: Collection[int]) -> Sequence[int]:
-        known_us = case.times[-1] - self._lag_us
+        known_us = case.now_us - self._lag_us
         clicks = self._clicks
         while self._next < len(clicks) and clicks[self._next][0] < known_us:
             time, owner, item = clicks[self._next]
             self._model.learn(self._touches[owner], item, time)
             self._next += 1
-        if not self._all_of_it:
-            return self._model.recommend(case, count, unwanted)
-        past = [at for at, time in enumerate(case.times) if time <= known_us]
-        history, times = [case.history[at] for at in past], [case.times[at] for at in past]
-        return self._model.recommend(Case(case.session, history, times, case.target), count, unwanted)
+        if self._all_of_it:
+            case = replace(case, end=bisect_right(case.moments, known_us, hi=case.end))
+        return self._model.recommend(case, count, unwanted)

@@ -35,7 +35,7 @@ class _Rules:
         raise NotImplementedError
 
     def recommend(self, case: Case, count: int, unwanted: Collection[int]) -> Sequence[int]:
-        items, weights = self._rows[case.history[-1]]
+        items, weights = self._rows[case.current]
         return best(items, weights, self._popularity, count, unwanted)
 
 

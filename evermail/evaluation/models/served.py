@@ -98,7 +98,7 @@ class Evermail:
         return self._trending
 
     def recommend(self, case: Case, count: int, unwanted: Collection[int]) -> Sequence[int]:
-        now_us = case.times[-1] if case.times else 0
+        now_us = case.now_us
         out = {self._names[item] for item in unwanted}
         profile = self.profile(case.history, case.times)
         personal = ranking.personal(profile, self.read(profile, now_us), now_us=now_us)
@@ -110,10 +110,8 @@ class Evermail:
 
     def profile(self, items: Sequence[int], times: Sequence[int]) -> Profile:
         """Of a shopper who viewed these items, oldest first."""
-        history = [
-            Seen(self._names[item], time, _VIEW)
-            for item, time in zip(reversed(items), reversed(times), strict=True)
-        ]
+        newest = zip(items[-PROFILE_HISTORY:], times[-PROFILE_HISTORY:], strict=True)
+        history = [Seen(self._names[item], time, _VIEW) for item, time in newest][::-1]
         as_of = times[-1] if times else 0
         return Profile(
             id="",
@@ -121,7 +119,7 @@ class Evermail:
             updated_at=as_of,
             as_of=as_of,
             events=len(items),
-            history=history[:PROFILE_HISTORY],
+            history=history,
         )
 
     def read(self, profile: Profile, now_us: int) -> Mapping[str, Neighbors]:

@@ -75,5 +75,5 @@ class SessionKnn:
         items, place = np.unique(items, return_inverse=True)
         scores = np.bincount(place, np.repeat(weights, ends - starts), len(items)) * self._rarity[items]
         if not self._keeps_current:
-            unwanted = {*unwanted, case.history[-1]}
+            unwanted = {*unwanted, case.current}
         return best(items, np.round(scores, 9), self._popularity, count, unwanted)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from evermail.evaluation import metrics
 from evermail.evaluation.bootstrap import intervals
+from evermail.evaluation.command import UNUSABLE
 from evermail.evaluation.datasets import DataSet, Floats
 from evermail.evaluation.progress import on_console
 from evermail.evaluation.reading import DataError, Format, read_training
@@ -21,9 +22,6 @@ from evermail.evaluation.report import Figure
 from evermail.evaluation.tuning.search import search
 from evermail.evaluation.tuning.subjects import DEPTH, SUBJECTS, Ranks
 from evermail.evaluation.tuning.tail import split
-
-UNUSABLE = 1
-"""Exit code: a file is at fault. The command line being at fault is 2."""
 
 RULES = "", "unseen "
 """Everything recommended and counted, and only what was not seen before."""

@@ -27,7 +27,7 @@ def split(training: Training, sessions: int, seed: int) -> DataSet:
     for session in tail.tolist():
         inside = slice(whole.starts[session], whole.starts[session + 1])
         items, times = whole.items[inside].tolist(), whole.times[inside].tolist()
-        cases += [Case(session, items[:at], times[:at], items[at]) for at in range(1, len(items))]
+        cases += [Case(session, items, times, end) for end in range(1, len(items))]
     if not cases:
         raise DataError("the newest sessions have one item each: there is no next one to be judged by")
     return DataSet(list(training.numbers), len(training.numbers), head, cases, training.timed, training.notes)
