@@ -132,9 +132,8 @@ def evaluate(
     else:
         print("\n".join(table(found)))
     if chart is not None:
-        title = "Neighbours kept in a row" if rows else "Behind the clicks"
         try:
-            chart.write_text(variants.chart(found, f"{title}: {test.name}"), encoding="utf-8")
+            chart.write_text(variants.chart(found, test.name), encoding="utf-8")
         except OSError as problem:
             typer.echo(f"evermail evaluate: {chart} cannot be written: {problem.strerror}", err=True)
             raise typer.Exit(NOT_DRAWN) from None

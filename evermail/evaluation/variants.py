@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from evermail import clock
-from evermail.evaluation.chart import line_chart
+from evermail.evaluation.chart import Line, line_chart
 from evermail.evaluation.models.lagging import Lagging
 from evermail.evaluation.models.model import Model
 from evermail.evaluation.models.served import UNBOUNDED, Evermail
@@ -44,19 +44,35 @@ def by_lag(written: str) -> Models:
     }
 
 
-def chart(report: Report, title: str) -> str:
-    """HR and MRR at the largest cutoff over the steps of the range, in per cent, as SVG."""
+def chart(report: Report, of: str) -> str:
+    """HR and MRR at the largest cutoff over a range, in per cent, as SVG. `of` names the test."""
     parts = [model.model.split(" ", 1) for model in report.models]
     steps: Sequence[str] = list(dict.fromkeys(step for _, step in parts))
-    kinds = dict.fromkeys(kind for kind, _ in parts)
+    kinds = list(dict.fromkeys(kind for kind, _ in parts))
+    lagging = len(kinds) > 1
     k = report.models[0].at[-1].k
-    lines: dict[str, list[float]] = {}
-    for kind in kinds:
-        for name in ("hr", "mrr"):
-            label = f"{name.upper()}@{k}" + (f", {kind} behind" if len(kinds) > 1 else "")
-            lines[label] = [
+    lines = [
+        Line(
+            f"{name.upper()}@{k}" + (f", {_BEHIND[kind]}" if lagging else ""),
+            [
                 100 * model.at[-1].figures[name].value
                 for model, (own, _) in zip(report.models, parts, strict=True)
                 if own == kind
-            ]
-    return line_chart(title, steps, lines)
+            ],
+            hue,
+            dashed=name == "mrr",
+        )
+        for hue, kind in enumerate(kinds)
+        for name in ("hr", "mrr")
+    ]
+    up = f"HR@{k} and MRR@{k}, %"
+    if lagging:
+        steps = [f"{step[:-1]} {_WORDS[step[-1]]}" for step in steps]
+        across = "what is known is so far behind the clicks (not to scale)"
+        return line_chart(f"What a stream is worth: {of}", steps, lines, across=across, up=up)
+    across = "neighbours kept in a row (not to scale)"
+    return line_chart(f"What a row keeps: {of}", steps, lines, across=across, up=up)
+
+
+_BEHIND = {"rows": "only rows behind", "all": "profile behind too"}
+_WORDS = {"s": "s", "m": "min", "h": "h", "d": "d"}

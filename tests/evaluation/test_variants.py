@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import typer
 from evaluation_support import named, of_clicks, of_lines, write
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from evermail.clock import SECOND
 from evermail.evaluation import variants
-from evermail.evaluation.chart import line_chart
+from evermail.evaluation.chart import LINE_HEIGHT, Line, line_chart, ticks
 from evermail.evaluation.command import evaluate
 from evermail.evaluation.datasets import Case, DataSet
 from evermail.evaluation.models.lagging import Lagging
@@ -90,17 +92,49 @@ class TestLags:
 
 
 class TestChart:
+    SPACE = "{http://www.w3.org/2000/svg}"
+
+    def texts(self, drawn: str) -> dict[str, tuple[float, float]]:
+        """Where each text stands; those of the axes that are turned or moved stand nowhere."""
+        found = ET.fromstring(drawn).iter(f"{self.SPACE}text")
+        return {text.text or "": (float(text.get("x", "nan")), float(text.get("y", "nan"))) for text in found}
+
     def test_a_point_for_each_step_of_each_line_the_higher_the_higher_up(self) -> None:
-        found = ET.fromstring(line_chart("A & B", ["0s", "1h"], {"HR": [50.0, 25.0], "MRR": [10.0, 0.0]}))
-        space = "{http://www.w3.org/2000/svg}"
+        lines = [Line("HR", [50.0, 25.0]), Line("MRR", [10.0, 0.0], hue=1, dashed=True)]
+        drawn = line_chart("A & B", ["0s", "1h"], lines, across="behind", up="HR, %")
         first, second = (
             [tuple(map(float, point.split(","))) for point in line.attrib["points"].split()]
-            for line in found.iter(f"{space}polyline")
+            for line in ET.fromstring(drawn).iter(f"{self.SPACE}polyline")
         )
         assert first[0][0] == second[0][0] < first[1][0]
         assert first[0][1] < first[1][1] < second[0][1] < second[1][1]
-        told = {text.text for text in found.iter(f"{space}text")}
-        assert {"A & B", "0s", "1h", "HR", "MRR"} <= told
+        assert {"A & B", "0s", "1h", "HR", "MRR", "behind", "HR, %", "50.0", "25.0"} <= self.texts(
+            drawn
+        ).keys()
+
+    def test_names_stand_beside_the_ends_of_their_lines_and_apart(self) -> None:
+        lines = [Line("low", [1.0, 20.0]), Line("high", [1.0, 20.5]), Line("far", [1.0, 60.0])]
+        told = self.texts(line_chart("t", ["a", "b"], lines, across="x", up="y"))
+        heights = [told[name][1] for name in ("far", "high", "low")]
+        assert heights == sorted(heights)
+        assert heights[2] - heights[1] >= LINE_HEIGHT
+
+    def test_values_that_would_cover_each_other_are_written_once(self) -> None:
+        lines = [Line("one", [50.0]), Line("other", [49.9]), Line("far", [10.0])]
+        told = self.texts(line_chart("t", ["a"], lines, across="x", up="y"))
+        assert {"50.0", "10.0"} <= told.keys()
+        assert "49.9" not in told
+
+    @given(st.floats(min_value=1e-3, max_value=100))
+    def test_ticks_are_few_round_and_hold_the_highest_value(self, highest: float) -> None:
+        found = ticks(highest)
+        assert found[0] == 0
+        assert found[-2] < highest <= found[-1] * (1 + 1e-9)
+        assert 2 <= len(found) <= 7
+        assert f"{found[1]:e}"[0] in "125"
+
+    def test_without_a_hit_there_is_an_axis_all_the_same(self) -> None:
+        assert ticks(0.0) == [0.0, 1.0]
 
 
 class TestCommand:
@@ -111,20 +145,25 @@ class TestCommand:
         return ["--train", train, "--test", test, "--format", "sessions"]
 
     @pytest.mark.parametrize(
-        ("option", "names"),
+        ("option", "names", "drawn"),
         [
-            ("--rows=1,all", ["rows 1", "rows all"]),
-            ("--lag=0s,1h", ["rows 0s", "rows 1h", "all 0s", "all 1h"]),
+            ("--rows=1,all", ["rows 1", "rows all"], ["neighbours kept in a row", ">all<", ">HR@20<"]),
+            (
+                "--lag=0s,1h",
+                ["rows 0s", "rows 1h", "all 0s", "all 1h"],
+                ["behind the clicks", ">1 h<", ">HR@20, only rows behind<", ">MRR@20, profile behind too<"],
+            ),
         ],
     )
     def test_a_table_and_a_chart(
-        self, option: str, names: list[str], files: list[str | Path], tmp_path: Path
+        self, option: str, names: list[str], drawn: list[str], files: list[str | Path], tmp_path: Path
     ) -> None:
         path = tmp_path / "chart.svg"
         result = run(*files, option, "--chart", path)
         assert result.exit_code == 0, result.output
         assert all(f"\n{name} " in result.stdout for name in names)
-        assert "test.tsv" in path.read_text(encoding="utf-8")
+        svg = path.read_text(encoding="utf-8")
+        assert all(text in svg for text in ["test.tsv", "HR@20 and MRR@20, %", *drawn])
 
     @pytest.mark.parametrize(
         ("options", "said"),
