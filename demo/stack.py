@@ -21,7 +21,7 @@ from demo.processes import HOST, Child, free_port, how_it_ended, port_is_free
 from evermail.documents import Document, Product
 from evermail.pseudonyms import Pseudonymizer
 from evermail.stores import Outcome, Store, open_store
-from evermail.tokens import Recipient, TokenSigner
+from evermail.tokens import Purpose, Recipient, TokenSigner
 
 EVENTS = f"projects/{PROJECT}/topics/events"
 DEAD_LETTERS = f"projects/{PROJECT}/topics/dead-letters"
@@ -97,7 +97,7 @@ class Stack:
     def token(self, kind: str, identifier: str) -> str:
         """The token that an email to this shopper carries."""
         recipient = Recipient(self.shopper_key(kind, identifier), CAMPAIGN)
-        return self.signer.sign(recipient, purpose="recommendations")
+        return self.signer.sign(recipient, purpose=Purpose.RECOMMENDATIONS)
 
     def check(self) -> None:
         """Raises `StackError` if a part has ended."""

@@ -11,6 +11,8 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Sequence
+from enum import StrEnum
+from typing import Literal
 
 import msgspec
 from itsdangerous import BadData, BadSignature, URLSafeTimedSerializer
@@ -24,6 +26,22 @@ DEFAULT_MAX_AGE_US = 30 * clock.DAY
 MAX_TOKEN_CHARS = 512
 
 
+class Purpose(StrEnum):
+    """What a token of an email may be used for, and for nothing else: who finds one can do this much."""
+
+    RECOMMENDATIONS = "recommendations"
+    """Read what the email shows."""
+    SLOTS = "slots"
+    """See the picture of a slot and follow its link: in the HTML part, which people forward."""
+    ACTIONS = "actions"
+    """Wish for an item, say what one thinks of it."""
+    UNSUBSCRIBE = "unsubscribe"
+
+
+MAX_AGE_US: dict[str, int] = {Purpose.UNSUBSCRIBE: 400 * clock.DAY}
+"""Where it is not `DEFAULT_MAX_AGE_US`: who finds an old email must still be able to leave."""
+
+
 class InvalidToken(Exception):
     """A token that must not be accepted. `reason` is one of: malformed, forged, expired."""
 
@@ -32,11 +50,13 @@ class InvalidToken(Exception):
         self.reason = reason
 
 
-class Recipient(msgspec.Struct, frozen=True):
+class Recipient(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """Who an email went to, and in which campaign."""
 
     shopper: str
     campaign: str
+    kind: Literal["user", "client"] = "user"
+    """Whether the pseudonym is that of a `user_id` or of a `client_id`."""
 
 
 class TokenSigner:
@@ -58,15 +78,15 @@ class TokenSigner:
 
         Raises `ValueError` for a recipient with names so long that `verify` would refuse the token.
         """
-        payload = [recipient.shopper, recipient.campaign]
-        signed = self._serializer(purpose).dumps(payload)
+        signed = self._serializer(purpose).dumps(msgspec.to_builtins(recipient))
         token = signed if isinstance(signed, str) else signed.decode()
         if len(token) > MAX_TOKEN_CHARS:
             raise ValueError(f"shopper and campaign make a token of more than {MAX_TOKEN_CHARS} characters")
         return token
 
-    def verify(self, token: str, *, purpose: str, max_age_us: int = DEFAULT_MAX_AGE_US) -> Recipient:
-        """The recipient of a token. Raises `InvalidToken`."""
+    def verify(self, token: str, *, purpose: str, max_age_us: int | None = None) -> Recipient:
+        """The recipient of a token that is no older than `max_age_us`, by default what its purpose allows.
+        Raises `InvalidToken`."""
         if not token or len(token) > MAX_TOKEN_CHARS or not token.isascii():
             raise InvalidToken("malformed")
         if not _is_canonical(token.rpartition(".")[2]):
@@ -77,14 +97,15 @@ class TokenSigner:
             raise InvalidToken("forged") from None
         except BadData:  # rightly signed, but not by `sign`
             raise InvalidToken("malformed") from None
+        if max_age_us is None:
+            max_age_us = MAX_AGE_US.get(purpose, DEFAULT_MAX_AGE_US)
         age_us = self._clock() - clock.from_datetime(signed_at)
         if age_us > max_age_us or age_us < -clock.DAY:
             raise InvalidToken("expired")
         try:
-            shopper, campaign = msgspec.convert(payload, tuple[str, str])
+            return msgspec.convert(payload, Recipient)
         except msgspec.ValidationError:
             raise InvalidToken("malformed") from None
-        return Recipient(shopper=shopper, campaign=campaign)
 
     def _serializer(self, purpose: str) -> URLSafeTimedSerializer:
         serializer = self._serializers.get(purpose)

@@ -22,16 +22,14 @@ from evermail import clock
 from evermail.documents import Exposures
 from evermail.serving import DEADLINE_S, Answer, NothingToShow
 from evermail.stores import StoreError
-from evermail.tokens import InvalidToken, Recipient, TokenSigner
-from functions import amp_cors
+from evermail.tokens import Purpose, Recipient, TokenSigner
+from functions import amp
 from functions.entry import Handler
 from functions.exposures import Remembered
 from functions.logs import RequestLog
-from functions.responses import Failure, check_method, json_response, no_content
+from functions.recipients import recipient_of
+from functions.responses import Failure, check_method, json_response
 from functions.settings import MAX_SLOTS, RecommendationsSettings, parse_slots
-
-PURPOSE = "recommendations"
-"""What a token must have been signed for."""
 
 _METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -77,27 +75,13 @@ class _Recommendations:
         self._monotonic = monotonic
 
     def admit(self, request: flask.Request) -> Mapping[str, str]:
-        decision = amp_cors.decide(
-            sender=request.headers.get(amp_cors.SENDER_HEADER),
-            origin=request.headers.get("Origin"),
-            source_origin=request.args.get(amp_cors.SOURCE_ORIGIN_PARAMETER),
-            trusted=self._settings.senders,
-        )
-        if isinstance(decision, amp_cors.Denied):
-            raise Failure(decision.status, decision.code, decision.message, headers=decision.headers)
-        return decision.headers
+        return amp.admit(request, self._settings.senders)
 
     def answer(self, request: flask.Request, log: RequestLog) -> flask.Response:
         check_method(request.method, _METHODS)
         if request.method == "OPTIONS":
-            return no_content(
-                {
-                    "Access-Control-Allow-Methods": "GET, HEAD",
-                    "Access-Control-Allow-Headers": amp_cors.SENDER_HEADER,
-                    "Access-Control-Max-Age": "600",
-                }
-            )
-        recipient = self._recipient(request)
+            return amp.preflight("GET, HEAD")
+        recipient = recipient_of(request, self._signer, Purpose.RECOMMENDATIONS)
         log.add(campaign=recipient.campaign)
         begun = self._monotonic()
         answer = self._recommend(recipient, self._slots(request), log)
@@ -111,21 +95,6 @@ class _Recommendations:
                 "as_of": clock.to_rfc3339(answer.as_of) if answer.as_of else None,
             }
         )
-
-    def _recipient(self, request: flask.Request) -> Recipient:
-        token = request.args.get("t")
-        if not token:
-            raise Failure(400, "token_missing", "the parameter t is required")
-        try:
-            return self._signer.verify(token, purpose=PURPOSE)
-        except InvalidToken as error:
-            expired = error.reason == "expired"
-            raise Failure(
-                401,
-                "token_expired" if expired else "token_invalid",
-                "the link has expired" if expired else "the link is not valid",
-                headers={"WWW-Authenticate": 'Bearer realm="evermail", error="invalid_token"'},
-            ) from None
 
     def _slots(self, request: flask.Request) -> int:
         text = request.args.get("n")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from itsdangerous.timed import TimestampSigner
 
 from evermail import clock
-from evermail.tokens import DEFAULT_MAX_AGE_US, InvalidToken, Recipient, TokenSigner
+from evermail.tokens import DEFAULT_MAX_AGE_US, MAX_AGE_US, InvalidToken, Purpose, Recipient, TokenSigner
 
 NOW = 1_795_489_200 * clock.SECOND
 KEY, OLD_KEY, FOREIGN_KEY = "the-current-key-of-us", "an-older-key-of-ours", "somebody-elses-key!!"
@@ -39,7 +39,7 @@ def refused(token: str, **options: int) -> str:
 TOKEN = signer().sign(ANN, purpose="open")
 
 
-@given(st.builds(Recipient, st.text(max_size=30), st.text(max_size=30)))
+@given(st.builds(Recipient, st.text(max_size=30), st.text(max_size=30), st.sampled_from(["user", "client"])))
 def test_a_token_says_whom_and_what_it_was_signed_for(recipient: Recipient) -> None:
     token = signer().sign(recipient, purpose="open")
     assert re.fullmatch(r"[A-Za-z0-9_.-]+", token)
@@ -48,6 +48,31 @@ def test_a_token_says_whom_and_what_it_was_signed_for(recipient: Recipient) -> N
 
 def test_a_token_is_for_one_purpose() -> None:
     assert refused(signer().sign(ANN, purpose="unsubscribe")) == "forged"
+
+
+@pytest.mark.parametrize("signed_for", Purpose)
+@pytest.mark.parametrize("used_for", Purpose)
+def test_no_purpose_stands_for_another(signed_for: Purpose, used_for: Purpose) -> None:
+    token = signer().sign(ANN, purpose=signed_for)
+    if used_for is signed_for:
+        assert signer().verify(token, purpose=used_for) == ANN
+    else:
+        with pytest.raises(InvalidToken, match="forged"):
+            signer().verify(token, purpose=used_for)
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_each_purpose_has_its_time(purpose: Purpose) -> None:
+    most_us = MAX_AGE_US.get(purpose, DEFAULT_MAX_AGE_US)
+    old = signer(now_us=NOW - most_us).sign(ANN, purpose=purpose)
+    older = signer(now_us=NOW - most_us - clock.SECOND).sign(ANN, purpose=purpose)
+    assert signer().verify(old, purpose=purpose) == ANN
+    with pytest.raises(InvalidToken, match="expired"):
+        signer().verify(older, purpose=purpose)
+
+
+def test_one_may_leave_longer_than_one_may_read() -> None:
+    assert MAX_AGE_US[Purpose.UNSUBSCRIBE] > DEFAULT_MAX_AGE_US
 
 
 def test_a_token_of_somebody_else_is_forged() -> None:
