@@ -4,6 +4,10 @@ A touch is paired with the distinct items before it, and it tells whether the sh
 (`evermail.repeats`). The result does not depend on the order in which touches arrive: event time rules, and
 when a late one slips in between earlier ones, the pairs and returns that it changes are taken back and made
 again.
+
+A history is bounded, and a return is told from the touches before it: where some of them have been let go,
+what was counted cannot be told any more. Such a touch has had its word: what it counted stays, and is neither
+counted again nor taken back. A shopper's memory keeps up to when that holds (`returns_horizon`).
 """
 
 from __future__ import annotations
@@ -78,9 +82,13 @@ class RowUpdate(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Changes:
-    """Collects what a piece of work changes in rows of neighbours, by row and event time."""
+    """Collects what a piece of work changes in rows of neighbours, by row and event time.
 
-    def __init__(self) -> None:
+    Of touches up to `returns_horizon`, returns are neither counted nor taken back.
+    """
+
+    def __init__(self, returns_horizon: int = 0) -> None:
+        self._returns_horizon = returns_horizon
         self._amounts: dict[tuple[str, int], dict[str, int]] = {}
         self._touched: set[tuple[str, int]] = set()
 
@@ -95,7 +103,7 @@ class Changes:
     def of_next(touches: list[Touch], touch: Touch) -> list[tuple[str, RowUpdate]]:
         """The records of one touch, alone and later than all of a history, to which it is added.
 
-        What `insert` and `records` do, for the case that almost always is.
+        What `insert` and `records` do, for the case that almost always is: returns are told of it.
         """
         own, time = touch.item_id, touch.event_time
         own_amounts: list[tuple[str, int]] = []
@@ -115,17 +123,17 @@ class Changes:
         self.touch(touch)
         if not touches or touch > touches[-1]:
             self._pair(touch, _look_back(touches, len(touches), touch.item_id), 1)
-            self._count(touch, _return(touches, len(touches), touch), 1)
+            self._count(touch, self._return(touches, len(touches), touch), 1)
             touches.append(touch)
             return
         before = list(touches)
         insort(touches, touch)
         at = touches.index(touch)
         self._pair(touch, _look_back(touches, at, touch.item_id), 1)
-        self._count(touch, _return(touches, at, touch), 1)
+        self._count(touch, self._return(touches, at, touch), 1)
         for index in range(at + 1, min(len(touches), at + 1 + repeats.WINDOW)):
             later = touches[index]
-            self._recount(later, _return(before, index - 1, later), _return(touches, index, later))
+            self._recount(later, self._return(before, index - 1, later), self._return(touches, index, later))
         for index in range(at + 1, len(touches)):
             later = touches[index]
             old = _look_back(before, index - 1, later.item_id)
@@ -139,7 +147,7 @@ class Changes:
         """Unmakes all pairs that a history shows."""
         for index, touch in enumerate(touches):
             self._pair(touch, _look_back(touches, index, touch.item_id), -1)
-            self._count(touch, _return(touches, index, touch), -1)
+            self._count(touch, self._return(touches, index, touch), -1)
 
     def narrow(self, touches: Sequence[Touch], kept: Sequence[Touch]) -> None:
         """Takes out what some touches of a history were paired with the ones that leave it. Pairs among those
@@ -151,7 +159,7 @@ class Changes:
             if old != new:
                 self._pair(touch, old, -1)
                 self._pair(touch, new, 1)
-            self._recount(touch, _return(touches, place[touch], touch), _return(kept, index, touch))
+            self._recount(touch, self._return(touches, place[touch], touch), self._return(kept, index, touch))
 
     def records(self) -> list[tuple[str, RowUpdate]]:
         """At most one record for each row and event time."""
@@ -174,6 +182,9 @@ class Changes:
             else:
                 row[own] = row.get(own, 0) + sign * forward
             own_row[item_id] = own_row.get(item_id, 0) + sign * backward
+
+    def _return(self, touches: Sequence[Touch], index: int, touch: Touch) -> str | None:
+        return _return(touches, index, touch) if touch.event_time > self._returns_horizon else None
 
     def _recount(self, touch: Touch, old: str | None, new: str | None) -> None:
         if old != new:

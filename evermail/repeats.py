@@ -19,7 +19,8 @@ ROW_ID = " repeats"
 """No item has such an id: they have no outer spaces (`evermail.events`)."""
 
 WINDOW = 20
-"""Touches before an item that are looked at. A late touch changes what is said of so many after it."""
+"""Touches before an item that are looked at. A late touch changes what is said of so many after it, as far as
+those before them are known."""
 
 PLACES = 10
 """What lies further back counts as new."""

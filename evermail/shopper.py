@@ -11,7 +11,7 @@ from enum import Enum
 
 import msgspec
 
-from evermail import clock, consent, links
+from evermail import clock, consent, links, repeats
 from evermail.consent import Statement
 from evermail.event_ids import MAX_HASH, KnownIds, Standing, marks_of
 from evermail.events import Event, EventName
@@ -43,9 +43,10 @@ class ShopperState(msgspec.Struct, array_like=True):
     `events` counts what went into the profile and is in it still, `dropped` what was in it once and left it,
     by erasure or the withdrawal of consent. Touches up to `history_horizon` have been let go: what comes
     from before it still counts as an event, and in cart and purchases, but pairs with nothing, since its
-    neighbours in time are not known any more. `links` are those of a client, and `passed_until` the time of
-    the newest event that went to a user by one of them. `renamed` is the name under which this shopper goes
-    on since pseudonym keys were rotated, `formerly` the one before.
+    neighbours in time are not known any more. Up to `returns_horizon` the same holds for returns to earlier
+    items: what touches told of them stays as it is (`evermail.interest`). `links` are those of a client, and
+    `passed_until` the time of the newest event that went to a user by one of them. `renamed` is the name
+    under which this shopper goes on since pseudonym keys were rotated, `formerly` the one before.
     """
 
     events: int = 0
@@ -62,6 +63,7 @@ class ShopperState(msgspec.Struct, array_like=True):
     passed_until: int = 0
     renamed: str = ""
     formerly: str = ""
+    returns_horizon: int = 0
 
     def copy(self) -> ShopperState:
         """A state of its own, as deep as updates reach."""
@@ -80,6 +82,7 @@ class ShopperState(msgspec.Struct, array_like=True):
             self.passed_until,
             self.renamed,
             self.formerly,
+            self.returns_horizon,
         )
 
     @property
@@ -229,7 +232,7 @@ class ShopperState(msgspec.Struct, array_like=True):
         Returns what is given, and the changes that take its pairs back: they are made anew among the
         receiver's own. The ids stay known here as well: copies may come by either way.
         """
-        changes = Changes()
+        changes = Changes(self.returns_horizon)
         changes.take_back(self.touches)
         given = self.copy()
         given.dropped = 0
@@ -238,7 +241,8 @@ class ShopperState(msgspec.Struct, array_like=True):
         else:
             given.links, given.passed_until, given.erased_second = [], 0, -1
         self.events, self.as_of, self.statements = 0, 0, []
-        self.touches, self.holdings, self.history_horizon = [], Holdings(), 0
+        self.touches, self.holdings = [], Holdings()
+        self.history_horizon = self.returns_horizon = 0
         self.ids.discount(frozenset())
         return given, changes.records()
 
@@ -265,9 +269,11 @@ class ShopperState(msgspec.Struct, array_like=True):
         self.events += given.events - dropped
         self.dropped += dropped
         self.as_of = max(self.as_of, given.as_of)
-        changes = Changes()
         if given.history_horizon > self.history_horizon and not self.touches:
             self.history_horizon = given.history_horizon
+        # What the giver could not take back must not be counted again.
+        self.returns_horizon = max(self.returns_horizon, given.returns_horizon)
+        changes = Changes(self.returns_horizon)
         for touch in given.touches:
             if touch.event_time >= erased:
                 self._insert(touch, changes)
@@ -288,13 +294,13 @@ class ShopperState(msgspec.Struct, array_like=True):
 
     def _touch(self, event: Event, time_us: int, id_hash: int) -> Updates:
         items, name, touches = event.items, event.event_name.value, self.touches
-        if len(items) == 1 and time_us > self.history_horizon:
+        if len(items) == 1 and time_us > self.returns_horizon:
             touch = Touch(time_us, id_hash, 0, items[0].item_id, name)
             if not touches or touch > touches[-1]:
                 updates = Changes.of_next(touches, touch)
                 self._trim()
                 return updates
-        changes = Changes()
+        changes = Changes(self.returns_horizon)
         for line, item in enumerate(items[:MAX_LINES]):
             self._insert(Touch(time_us, id_hash, line, item.item_id, name), changes)
         self._trim()
@@ -311,6 +317,8 @@ class ShopperState(msgspec.Struct, array_like=True):
         if excess > 0:
             self.history_horizon = self.touches[excess - 1].event_time
             del self.touches[:excess]
+            incomplete = self.touches[repeats.WINDOW - 1]  # the last with fewer before it than are looked at
+            self.returns_horizon = max(self.returns_horizon, incomplete.event_time)
 
     def _keep_what_is_allowed(self) -> Updates:
         """Lets go of what there is no consent for, or none any more. Aggregates keep what they were told."""
@@ -328,7 +336,7 @@ class ShopperState(msgspec.Struct, array_like=True):
         self.dropped += self.events - kept_events
         self.events = kept_events
         kept = [touch for touch in self.touches if allowed(touch.event_time)]
-        changes = Changes()
+        changes = Changes(self.returns_horizon)
         if len(kept) < len(self.touches):
             changes.narrow(self.touches, kept)
             self.touches = kept
