@@ -55,6 +55,16 @@ def allows(statements: list[Statement], second: int) -> bool:
     return any(after.second <= second for after in statements[withdrawal + 1 :])
 
 
+def withdrawn_until(statements: list[Statement]) -> int:
+    """The last second of which a withdrawal lets nothing be kept: its own or, where consent was given again,
+    the one before that. -1 if nothing was withdrawn."""
+    withdrawal = _last_withdrawal(statements)
+    if withdrawal < 0:
+        return -1
+    given_again = statements[withdrawal + 1 : withdrawal + 2]
+    return given_again[0].second - 1 if given_again else statements[withdrawal].second
+
+
 def after_erasure(statements: list[Statement], second: int) -> list[Statement]:
     """What is left of them when everything up to this second is erased: what was said since, and the last
     word before. Who refuses and is then forgotten has not agreed."""

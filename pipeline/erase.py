@@ -1,9 +1,12 @@
-"""A shopper who was erased: what others wrote of this shopper goes from the store as well.
+"""A shopper who was erased, or withdrew consent: what others wrote of this shopper goes from the store too.
 
 The shoppers stage lets go of its state and replaces the profile by an empty one. Here go the impressions and
 the suppression, and last the `Erasure` is written, so that it stands for work that was done: where the store
 holds it, an erasure of the same time or an earlier one finds nothing left to delete. When it comes again,
 by a bundle that is tried again or out of the archive, it spares what the shopper has done since.
+
+A withdrawal takes less: what was shown before it, by which nothing may be chosen any more. It comes as
+`Exposures` without any (`evermail.shelf.exposures.withdrawn`).
 """
 
 from __future__ import annotations
@@ -16,8 +19,9 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 
 from evermail import clock
-from evermail.documents import Document, Erasure
+from evermail.documents import Document, Erasure, Exposures
 from evermail.events import Rejected
+from evermail.shelf import exposures
 from evermail.stores import StoreUnavailable, UnreadableDocument
 from pipeline import names
 from pipeline.config import JobConfig
@@ -28,14 +32,14 @@ _LOG = logging.getLogger(__name__)
 
 
 class EraseShoppers(beam.PTransform):  # type: ignore[misc]
-    """Erasure -> the store, without anything else of that shopper; what could not be written comes out as
-    `Rejected`. It may be done any number of times."""
+    """Erasure -> the store, without anything else of that shopper; Exposures that a withdrawal leaves -> the
+    store. What could not be written comes out as `Rejected`. It may be done any number of times."""
 
     def __init__(self, config: JobConfig) -> None:
         super().__init__()
         self._config = config
 
-    def expand(self, erasures: beam.PCollection[Erasure]) -> beam.PCollection[Rejected]:
+    def expand(self, erasures: beam.PCollection[Document]) -> beam.PCollection[Rejected]:
         # A ramp-up is for the many; an erasure need not stand in line.
         at_once = replace(self._config, store_ramp_up=False)
         return (
@@ -47,7 +51,7 @@ class EraseShoppers(beam.PTransform):  # type: ignore[misc]
 
 class DeleteFn(beam.DoFn):  # type: ignore[misc]
     """Gives on each erasure once there is nothing left for it to delete, but those of which the store knows
-    a newer one.
+    a newer one. Gives on for each withdrawal what is left to be stored, unless it is.
 
     Raises `StoreUnavailable` if that takes longer than the configuration allows: the runner then tries the
     bundle again, as often as it takes.
@@ -62,23 +66,26 @@ class DeleteFn(beam.DoFn):  # type: ignore[misc]
     def setup(self) -> None:
         self._store = shared_store(self._config.store_url)
 
-    def process(self, erasure: Erasure) -> Iterator[Document]:
+    def process(self, asked: Erasure | Exposures) -> Iterator[Document]:
         config = self._config
         for last_try in config.store_backoff.tries(config.store_retry_us / clock.SECOND):
             try:
-                newest = self._delete(erasure)
+                if isinstance(asked, Erasure):
+                    document: Document | None = asked if self._delete(asked) else None
+                else:
+                    document = self._take_out(asked)
                 break
             except Exception as problem:  # whatever it is, nothing of this shopper may stay
                 if last_try:
                     raise StoreUnavailable(
-                        "the store has not let go of what it holds of an erased shopper within "
+                        "the store has not let go of what it holds of a shopper who asked for it within "
                         f"{config.store_retry_us // clock.SECOND} s: {type(problem).__name__}: {problem}"
                     ) from problem
                 if not isinstance(problem, StoreUnavailable):
-                    _LOG.exception("the store failed while a shopper was erased")
+                    _LOG.exception("the store failed while a shopper was erased, or what was shown to one")
                 self._retries.inc()
-        if newest:
-            yield erasure
+        if document is not None:
+            yield document
         else:
             self._stale.inc()
 
@@ -96,3 +103,11 @@ class DeleteFn(beam.DoFn):  # type: ignore[misc]
             self._store.delete_many(keys)
             self._deleted.inc(len(keys))
         return True
+
+    def _take_out(self, word: Exposures) -> Exposures | None:
+        try:
+            stored = self._store.get_many([word.key]).get(word.key)
+        except UnreadableDocument as problem:
+            _LOG.warning("all that was shown to a shopper goes with a withdrawal: %s", problem)
+            stored = None
+        return exposures.without_withdrawn(stored if isinstance(stored, Exposures) else None, word)

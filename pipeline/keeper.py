@@ -22,6 +22,7 @@ from evermail.event_ids import MAX_IDS, Standing, marks_of
 from evermail.events import Accepted, Code, Event, EventName, Rejected, to_json
 from evermail.interest import RowUpdate, pack_all
 from evermail.profiles import PROFILE_RETENTION_US, from_profile
+from evermail.shelf import exposures
 from evermail.shopper import NEVER_LATE, ShopperState, Updates, Verdict, happened_us
 from pipeline import names
 from pipeline.arrivals import Handover
@@ -67,9 +68,10 @@ class Keeper:
         raise NotImplementedError
 
     def take(self, shopper: str, state: ShopperState, arrival: Any) -> None:
-        """Visits, and counts what thereby left the profile."""
-        dropped = state.dropped
+        """Visits, counts what thereby left the profile, and has what emails showed follow a withdrawal."""
+        dropped, withdrawn = state.dropped, consent.withdrawn_until(state.statements)
         self.visit(shopper, state, arrival)
+        self._forget_what_was_shown(shopper, state, arrival, withdrawn)
         if state.dropped != dropped:
             self.tally[names.DROPPED] += state.dropped - dropped
 
@@ -239,6 +241,29 @@ class Keeper:
                 ),
             )
             self.emit(ERASURES, erasure)
+
+    def _forget_what_was_shown(self, shopper: str, state: ShopperState, arrival: Any, before: int) -> None:
+        """Where an arrival withdraws consent, or gives it again, what emails have shown until then must go.
+        `before` is up to when the withdrawals reached that were known so far."""
+        until = consent.withdrawn_until(state.statements)
+        if until <= before:
+            # Nothing is known here of one that only passes by, on its way to somebody else who hears it.
+            event = arrival if type(arrival) is Event else arrival.event
+            passing = self._withdrawn_by(event) if event is not None else -1
+            if passing <= until:
+                return
+            until = passing
+        if until <= state.erased_second:
+            return
+        for name in filter(None, (shopper, state.formerly)):
+            self.tally[names.ERASURES_SENT] += 1
+            self.emit(ERASURES, exposures.withdrawn(name, until, self.config.wall_clock()))
+
+    def _withdrawn_by(self, event: Event) -> int:
+        """The second of a withdrawal, -1 if it is none."""
+        if event.event_name is not EventName.UPDATE_CONSENT or not consent.withheld(event):
+            return -1
+        return happened_us(event, self.received_us(event)) // clock.SECOND
 
     def _refuse(self, event: Event, verdict: Verdict) -> None:
         if verdict is Verdict.LATE:

@@ -7,6 +7,9 @@ does not know: that loses one campaign's word on some items, which is less than 
 An erasure deletes the document, but a write that was under way may bring it back, and those of browsers have
 other names. So readers go by the `Erasure` as well: what was shown up to its second is neither used nor
 written again, wherever it stands.
+
+A withdrawal of consent takes out what was shown before it. A function that has read the document before, and
+writes it after, comes too late: versions are far apart there.
 """
 
 from __future__ import annotations
@@ -24,6 +27,10 @@ MAX_ITEMS = 20
 
 RETENTION_US = 60 * clock.DAY
 """As many days as `Fatigue.days` may have."""
+
+UNDER_WAY_US = clock.HOUR
+"""What was read so long before a withdrawal was stored, or by a clock that is so far ahead, can no longer be
+written after it."""
 
 
 def merged(documents: Iterable[Exposures], erased_at: int) -> tuple[Exposure, ...]:
@@ -84,8 +91,31 @@ def remembering(
     )
 
 
+def withdrawn(shopper: str, until_second: int, now_us: int) -> Exposures:
+    """The word that nothing shown up to this second may be kept, for `without_withdrawn`: how things stood
+    then, with nothing shown."""
+    return Exposures(id=shopper, version=until_second * clock.SECOND, updated_at=now_us)
+
+
+def without_withdrawn(stored: Exposures | None, word: Exposures) -> Exposures | None:
+    """The document to be stored after a withdrawal, of which `word` tells: what was shown later stays. None
+    if the stored one is so already. Where there is none, an empty one keeps out a write that is under way."""
+    campaigns, version = (stored.campaigns, stored.version) if stored is not None else ((), 0)
+    kept = _newest_first(_since(campaigns, word.version))
+    if stored is not None and len(kept) == len(campaigns):
+        return None
+    last_us = kept[0].shown_at if kept else word.updated_at
+    return Exposures(
+        id=word.id,
+        version=max(version, word.updated_at) + UNDER_WAY_US,
+        updated_at=word.updated_at,
+        expire_at=last_us + RETENTION_US,
+        campaigns=kept,
+    )
+
+
 def _since(exposures: Iterable[Exposure], erased_at: int) -> list[Exposure]:
-    """Without what an erasure takes: all of its second, as everywhere."""
+    """Without what an erasure or a withdrawal takes: all of its second, as everywhere."""
     return [one for one in exposures if one.shown_at // clock.SECOND > erased_at // clock.SECOND]
 
 

@@ -214,3 +214,25 @@ def test_a_browser_of_an_erased_user_feeds_aggregates_only_until_it_is_identifie
     after = Receipt(linked_at=NOW + 15 * clock.SECOND)
     assert run.take(event("B", at=20, receipt=before)) is Verdict.AGGREGATED
     assert run.take(event("C", at=21, receipt=after)) is Verdict.ACCEPTED
+
+
+statement_lists = st.lists(
+    st.builds(Statement, st.integers(0, 9), st.integers(0, 3), st.booleans()), max_size=8, unique=True
+).map(sorted)
+
+
+@given(statement_lists)
+def test_a_withdrawal_reaches_to_where_consent_was_given_again(statements: list[Statement]) -> None:
+    until = consent.withdrawn_until(statements)
+    assert (until == -1) <= all(consent.allows(statements, second) for second in range(12))
+    given_again = any(consent.allows(statements, second) for second in range(12))
+    for second in range(12):
+        assert consent.allows(statements, second) is (given_again and second > until)
+
+
+def test_a_withdrawal_reaches_to_itself_while_nothing_else_is_said() -> None:
+    assert consent.withdrawn_until([]) == consent.withdrawn_until([Statement(5, 0, True)]) == -1
+    assert consent.withdrawn_until([Statement(5, 0, True), Statement(7, 0, False)]) == 7
+    assert (
+        consent.withdrawn_until([Statement(7, 0, False), Statement(9, 0, True), Statement(11, 0, True)]) == 8
+    )

@@ -12,9 +12,12 @@ from evermail.shelf.exposures import (
     MAX_CAMPAIGNS,
     MAX_ITEMS,
     RETENTION_US,
+    UNDER_WAY_US,
     ignored,
     merged,
     remembering,
+    withdrawn,
+    without_withdrawn,
 )
 from evermail.shelf.policy import Fatigue
 
@@ -54,6 +57,19 @@ def test_a_touch_wipes_out_what_was_shown_before() -> None:
     assert counts(*campaigns, who=touching("A", 7)) == {"A": 1, "B": 2}
     assert counts(*campaigns, who=touching("A", 1)) == {"B": 2}
     assert counts(*campaigns, who=touching("A", 11)) == {"A": 2, "B": 2}
+
+
+def test_what_was_touched_at_the_moment_it_was_shown_was_not_ignored() -> None:
+    assert counts(shown("spring", "A", 5), who=touching("A", 5)) == {}
+    just_before = touching("A", 5)
+    just_before.history = [Seen("A", just_before.history[0].event_time - 1, "view_item")]
+    assert counts(shown("spring", "A", 5), who=just_before) == {"A": 1}
+
+
+def test_days_are_counted_to_the_microsecond() -> None:
+    oldest = shown("spring", "A", 30)
+    too_old = Exposure("may", oldest.shown_at - 1, ("A",))
+    assert counts(oldest, too_old) == {"A": 1}
 
 
 # Remembering
@@ -125,6 +141,68 @@ def test_an_open_writes_nothing_from_before_an_erasure_and_writes_if_only_for_th
 def test_an_erasure_takes_all_of_its_second() -> None:
     inside, after = Exposure("may", NOW + 999_999, ("A",)), Exposure("june", NOW + clock.SECOND, ("B",))
     assert merged([document(after, inside)], NOW) == (after,)
+
+
+# Withdrawals
+
+
+SECOND = NOW // clock.SECOND - 3 * 86_400
+"""Three days ago."""
+
+
+def after_withdrawal(stored: Exposures | None, second: int = SECOND) -> Exposures | None:
+    return without_withdrawn(stored, withdrawn("ann", second, NOW))
+
+
+def test_a_withdrawal_takes_what_was_shown_before_and_leaves_what_was_shown_later() -> None:
+    later = shown("may", "A", 1), shown("june", "B", 2)
+    found = after_withdrawal(document(*later, shown("spring", "C", 3), shown("winter", "D", 4)))
+    assert found is not None
+    assert (found.campaigns, found.expire_at) == (later, later[0].shown_at + RETENTION_US)
+
+
+def test_it_takes_all_of_its_second() -> None:
+    inside = Exposure("may", (SECOND + 1) * clock.SECOND - 1, ("A",))
+    after = Exposure("june", (SECOND + 1) * clock.SECOND, ("B",))
+    found = after_withdrawal(document(after, inside))
+    assert found is not None
+    assert found.campaigns == (after,)
+
+
+def test_what_is_so_already_costs_no_write() -> None:
+    assert after_withdrawal(document(shown("may", "A", 1))) is None
+    assert after_withdrawal(document()) is None
+    once = after_withdrawal(document(shown("may", "A", 4)))
+    assert after_withdrawal(once) is None
+
+
+def test_where_nothing_was_shown_a_place_is_held_for_a_while() -> None:
+    found = after_withdrawal(None)
+    assert found is not None
+    assert (found.id, found.campaigns, found.expire_at) == ("ann", (), NOW + RETENTION_US)
+
+
+@given(st.integers(0, 2 * NOW), st.integers(0, 3), st.integers(0, clock.HOUR))
+def test_whoever_read_before_a_withdrawal_can_no_longer_write(
+    version: int, opens: int, ahead_us: int
+) -> None:
+    """Several opens that were under way may have written one after the other, by a clock that is ahead."""
+    before = Exposures(id="ann", version=version, updated_at=NOW, campaigns=(shown("may", "A", 4),))
+    found = after_withdrawal(before)
+    written = remembering(before.campaigns, "ann", "june", "B", version + opens, 0, NOW + ahead_us - 4)
+    assert found is not None
+    assert written is not None
+    assert found.version > written.version
+    assert found.version >= before.version + UNDER_WAY_US
+
+
+def test_whoever_reads_what_it_left_can_write() -> None:
+    left = after_withdrawal(document(shown("may", "A", 4)))
+    assert left is not None
+    found = remembering(left.campaigns, "ann", "june", "B", left.version, 0, NOW + 1)
+    assert found is not None
+    assert found.version > left.version
+    assert found.campaigns == (Exposure("june", NOW + 1, ("B",)),)
 
 
 exposure_lists = st.lists(

@@ -92,7 +92,7 @@ class Stages:
         for output in out:
             if output.tag == ACCEPTED:
                 self.accepted.append((output.value.shopper, output.value.event.event_id))
-            elif output.tag == ERASURES:
+            elif output.tag == ERASURES and isinstance(output.value, Erasure):
                 self._erase(output.value)
             elif output.tag in (MOVED, MOVED_FORMER, RENAMED):
                 next_stage = {MOVED: USERS, MOVED_FORMER: FORMER_USERS}.get(output.tag) or _RENAMED[stage]
