@@ -12,6 +12,8 @@ from evermail.events import Event, EventName
 MAX_CART = 50
 MAX_CART_CHANGES = 16
 MAX_PURCHASED = 200
+"""Items; those bought longest ago go first, as nobody here knows when a shop shows them to their buyer
+again. Of those that go it is not known any more that they were bought."""
 
 CHANGE_HOLDINGS = frozenset({EventName.PURCHASE, EventName.ADD_TO_CART, EventName.REMOVE_FROM_CART})
 
