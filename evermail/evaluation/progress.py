@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ def silent(items: Iterable[T], what: str, total: int | None = None) -> Iterable[
 def on_console() -> Iterator[tuple[Console, Track]]:
     """A console on stderr for what people want to know meanwhile, with bars where it is a terminal."""
     console = Console(stderr=True)
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
 
         def track(items: Iterable[T], what: str, total: int | None = None) -> Iterable[T]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 import typer
 from evaluation_support import write
@@ -15,7 +16,9 @@ from evermail.constants import SERVED
 from evermail.evaluation.models.session_knn import SessionKnn
 from evermail.evaluation.progress import silent
 from evermail.evaluation.reading import DataError, Format, read_training
+from evermail.evaluation.report import Figure
 from evermail.evaluation.tuning.command import tune
+from evermail.evaluation.tuning.report import Change, Tail, Tuned, table
 from evermail.evaluation.tuning.search import search
 from evermail.evaluation.tuning.subjects import SUBJECTS, TuneEvermail, TuneModel, as_constants
 from evermail.evaluation.tuning.tail import split
@@ -132,12 +135,23 @@ class TestCommand:
         assert found["tried"] == 4
         assert found["value"] >= found["before"] > 0
         assert found["constants"].keys() == SUBJECTS[model]().space.keys()
+        start = SUBJECTS[model]().start
+        other = [name for name, value in found["constants"].items() if value != start[name]]
+        assert [change["constant"] for change in found["changes"]] == other
+        assert len(found["lines"]) == len(other)
         (tail,) = found["tails"]
         assert tail["cases"] == 12
         for figure, one in tail["difference"].items():
             assert one["value"] == pytest.approx(tail["after"][figure] - tail["before"][figure])
             assert one["low"] <= one["value"] + 1e-12
-        assert f"{model}: 4 sets of constants tried" in run(*call).stdout
+        told = run(*call)
+        assert f"{model}: 4 sets of constants tried" in told.stdout
+        assert "the constants in use" in told.stderr
+
+    def test_whole_numbers_stay_whole(self, tmp_path: Path) -> None:
+        call = ["--train", training(tmp_path), "--format", "lines", "--model", "vmisknn", "--budget", "4"]
+        found = json.loads(run(*call, "--json").stdout)
+        assert all(type(value) is int for value in found["constants"].values())
 
     @pytest.mark.parametrize(
         ("arguments", "said"),
@@ -157,3 +171,52 @@ class TestCommand:
         result = run("--train", write(tmp_path / "cases.tsv", "a b\tc"), "--format", "lines")
         assert result.exit_code == 2
         assert "cases.tsv, line 1: a tab" in result.stderr
+
+
+class TestReport:
+    FIGURE = Figure(0.01, 0.0, 0.02)
+
+    def tuned(self, **constants: float) -> Tuned:
+        subject = TuneEvermail()
+        return Tuned(
+            model="evermail",
+            tried=9,
+            seed=1,
+            before=0.4,
+            value=0.5,
+            constants={**subject.start, **constants},
+            changes=[Change(name, subject.start[name], value, 0.45) for name, value in constants.items()],
+            tails=[Tail("a.txt", 3, {"hr@20": 0.4}, {"hr@20": 0.41}, {"hr@20": self.FIGURE})],
+            file=subject.file,
+            lines=[subject.line(name, value) for name, value in constants.items()],
+        )
+
+    def test_each_change_has_its_old_and_new_value_and_what_it_is_worth(self) -> None:
+        told = list(table(self.tuned(look_back=3, lift=0.3)))
+        head = next(at for at, line in enumerate(told) if line.startswith("constant"))
+        assert told[head].split()[:4] == ["constant", "from", "to", "score"]
+        assert told[head + 1].split() == ["look_back", "4", "3", "45.000"]
+        assert told[head + 2].split() == ["lift", "0.4", "0.3", "45.000"]
+        assert told[-2:] == ["    look_back: int = 3", "    lift: float = 0.3"]
+
+    def test_if_nothing_is_better_there_is_nothing_to_paste(self) -> None:
+        assert list(table(self.tuned()))[-1] == "Nothing that was tried is better than the constants in use."
+
+    def test_the_lines_fit_into_the_file_and_have_their_effect(self) -> None:
+        better = {"half_life_days": 90.0, "look_back": 3, "lift": 0.3}
+        found = self.tuned(**better)
+        root = Path(__file__).parents[2]
+        source = (root / found.file).read_text(encoding="utf-8").splitlines()
+        for line in found.lines:
+            begins = line.partition("=")[0] + "="
+            [at] = [at for at, old in enumerate(source) if old.startswith(begins)]
+            source[at] = line
+        module: dict[str, object] = {"__name__": "evermail.constants"}
+        exec(compile("\n".join(source), found.file, "exec"), module)
+        assert msgspec.structs.asdict(module["SERVED"]) == found.constants
+
+    @pytest.mark.parametrize("name", SUBJECTS)
+    def test_every_constant_has_a_line_in_its_file(self, name: str) -> None:
+        subject = SUBJECTS[name]()
+        lines = (Path(__file__).parents[2] / subject.file).read_text(encoding="utf-8").splitlines()
+        assert all(subject.line(constant, value) in lines for constant, value in subject.start.items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +19,7 @@ from evermail.evaluation.datasets import DataSet, Floats
 from evermail.evaluation.progress import on_console
 from evermail.evaluation.reading import DataError, Format, read_training
 from evermail.evaluation.report import Figure
+from evermail.evaluation.tuning.report import Change, Tail, Tuned, changed, table
 from evermail.evaluation.tuning.search import search
 from evermail.evaluation.tuning.subjects import DEPTH, SUBJECTS, Ranks
 from evermail.evaluation.tuning.tail import split
@@ -32,29 +33,6 @@ FIGURES = tuple(rule + name for rule in RULES for name in MEASURES)
 
 Values = dict[str, Floats]
 """For each of `FIGURES` one value for each case that counts."""
-
-
-class Tail(msgspec.Struct, frozen=True):
-    """Figures of one data set, by `FIGURES`, as shares of 1: with the constants in use, with the best ones
-    that were found, and how they differ (paired bootstrap over sessions)."""
-
-    train: str
-    cases: int
-    before: dict[str, float]
-    after: dict[str, float]
-    difference: dict[str, Figure]
-
-
-class Tuned(msgspec.Struct, frozen=True):
-    """`value` is the mean of all figures of all data sets, which the search makes as high as it can."""
-
-    model: str
-    tried: int
-    seed: int
-    before: float
-    value: float
-    constants: dict[str, float]
-    tails: list[Tail]
 
 
 def tune(
@@ -75,7 +53,8 @@ def tune(
     """Search for better constants on the newest tenth of training sessions, after learning from the rest.
 
     All data sets weigh the same. What is made as high as it can be is the mean of HR@20 and MRR@20, with
-    everything recommended and with what was seen left out. There is no way to give test cases.
+    everything recommended and with what was seen left out. There is no way to give test cases. In the end
+    each constant that changed is put back alone, to show what it is worth.
 
     \b
       evermail tune --train a.txt --format sessions --train b.gz --format lines --days 150
@@ -100,19 +79,38 @@ def tune(
         subject = SUBJECTS[model]()
         for tail in tails:
             subject.prepare(tail)
+        start = subject.start
+        highest = -1.0
+        tries = 0
+
+        def typed(point: Mapping[str, float]) -> dict[str, int | float]:
+            """Whole numbers where the constants in use are."""
+            return {name: type(start[name])(at) for name, at in point.items()}
 
         def values(point: Mapping[str, float]) -> list[Values]:
             return [values_of(subject.ranks(place, point), tail) for place, tail in enumerate(tails)]
 
+        def mean(point: Mapping[str, float]) -> float:
+            return float(np.mean([one.mean() for tail in values(point) for one in tail.values()]))
+
         def value(point: Mapping[str, float]) -> float:
-            found = float(np.mean([one.mean() for tail in values(point) for one in tail.values()]))
-            changed = {name: at for name, at in point.items() if at != subject.start[name]}
-            console.print(f"{100 * found:.3f} {changed}", markup=False, highlight=False, soft_wrap=True)
+            nonlocal highest, tries
+            found, tries = mean(point), tries + 1
+            if found > highest:
+                highest = found
+                told = f"{tries:>5}{100 * found:>9.3f}  {changed(start, typed(point))}"
+                console.print(told, markup=False, highlight=False, soft_wrap=True)
             return found
 
-        tried = search(subject.space, subject.start, value, budget=budget, seed=seed, track=track)
-        best, highest = max(tried, key=lambda one: one[1])
-        before, after = values(subject.start), values(best)
+        console.print("  try    score  better than all before", highlight=False)
+        tried = search(subject.space, start, value, budget=budget, seed=seed, track=track)
+        best = typed(max(tried, key=lambda one: one[1])[0])
+        differing = [name for name, at in best.items() if at != start[name]]
+        changes = [
+            Change(name, start[name], best[name], mean({**best, name: start[name]}))
+            for name in track(differing, "putting each constant back", len(differing))
+        ]
+        before, after = values(start), values(best)
     found = Tuned(
         model=model,
         tried=len(tried),
@@ -120,15 +118,18 @@ def tune(
         before=tried[0][1],
         value=highest,
         constants=best,
+        changes=changes,
         tails=[
             compare(path.name, old, new, tail)
             for path, old, new, tail in zip(train, before, after, tails, strict=True)
         ],
+        file=subject.file,
+        lines=[subject.line(name, best[name]) for name in differing],
     )
     if as_json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")
     else:
-        print("\n".join(lines(found)))
+        print("\n".join(table(found)))
 
 
 def values_of(ranks: Ranks, tail: DataSet) -> Values:
@@ -159,21 +160,3 @@ def compare(name: str, before: Values, after: Values, tail: DataSet) -> Tail:
         after={figure: float(after[figure].mean()) for figure in FIGURES},
         difference=difference,
     )
-
-
-def lines(found: Tuned) -> Sequence[str]:
-    """For people, figures in per cent."""
-    told = [
-        f"{found.model}: {found.tried} sets of constants tried, mean of all figures "
-        f"{100 * found.before:.3f} -> {100 * found.value:.3f}"
-    ]
-    for tail in found.tails:
-        told.append(f"{tail.train}, {tail.cases:,} cases of its tail")
-        for figure, one in tail.difference.items():
-            told.append(
-                f"  {figure:<15}{100 * tail.before[figure]:>7.2f} -> {100 * tail.after[figure]:>6.2f}"
-                f"{100 * one.value:>+8.2f}  {100 * one.low:+.2f} .. {100 * one.high:+.2f}"
-            )
-    told.append("constants:")
-    told += [f"  {name} = {value:g}" for name, value in found.constants.items()]
-    return told

@@ -27,16 +27,20 @@ targets that were."""
 
 
 class Subject(Protocol):
-    """`space` has the values to try of each constant, `start` the ones in use."""
+    """`space` has the values to try of each constant, `start` the ones in use, which stand in `file`."""
 
     space: Mapping[str, Sequence[float]]
     start: Mapping[str, float]
+    file: str
 
     def prepare(self, tail: DataSet) -> None:
         """Takes in one more data set."""
 
     def ranks(self, place: int, point: Mapping[str, float]) -> Ranks:
         """How the data set that was taken in in this place is ranked."""
+
+    def line(self, name: str, value: float) -> str:
+        """The line of `file` that gives a constant a value."""
 
 
 class TuneEvermail:
@@ -57,6 +61,7 @@ class TuneEvermail:
         "repeats_prior": (5, 10, 20, 50, 100),
     }
     start: Mapping[str, float] = msgspec.structs.asdict(SERVED)
+    file = "evermail/constants.py"
 
     def __init__(self) -> None:
         self._tails: list[tuple[DataSet, Cases, Ints, Ints]] = []
@@ -75,6 +80,9 @@ class TuneEvermail:
         rows = self._learn(place, tail, names, constants)
         reader = Reader(rows, returns(tail.train, constants), names, popular, constants)
         return reader.ranks(cases, DEPTH)
+
+    def line(self, name: str, value: float) -> str:
+        return f"    {name}: {type(value).__name__} = {value!r}"
 
     def _learn(self, place: int, tail: DataSet, names: Ints, constants: Constants) -> Rows:
         """Only what changed since is learned anew: most constants are read with."""
@@ -95,6 +103,7 @@ class TuneModel:
 
     def __init__(self, space: Mapping[str, Sequence[float]], start: Mapping[str, float], kind: type) -> None:
         self.space, self.start, self._kind = space, start, kind
+        self.file = f"{kind.__module__.replace('.', '/')}.py"
         self._tails: list[DataSet] = []
 
     def prepare(self, tail: DataSet) -> None:
@@ -113,6 +122,9 @@ class TuneModel:
                     shown[way, at, : len(items)] = items
         targets = np.array([case.target for case in tail.cases], np.int64)
         return metrics.ranks(shown[0], targets), metrics.ranks(shown[1], targets)
+
+    def line(self, name: str, value: float) -> str:
+        return f"{name.upper()} = {value!r}"
 
 
 def as_constants(point: Mapping[str, float]) -> Constants:
