@@ -143,6 +143,7 @@ def running(
             "EVERMAIL_SENDERS": SENDER,
             "EVERMAIL_EVENTS_TOPIC": EVENTS,
             "EVERMAIL_SHOP_ORIGINS": shop_origins,
+            "EVERMAIL_REQUESTS_PER_MINUTE": "1000000",  # the probes of freshness ask all the time
             "WORKERS": "1",
             "THREADS": "8",
         }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from evermail import events
+from evermail.dead_letters.replayed import EVENT_DIGEST, PSEUDONYMIZED
 from functions.once import Once
 
 if TYPE_CHECKING:
@@ -30,22 +31,26 @@ class Message:
     event_id: str
     event_time: str
     """RFC 3339: an attribute, for people and tools that look at messages. The pipeline reads `data` alone."""
+    pseudonymized: bool = False
+    """Whether its user and client are pseudonyms of ours already."""
 
     @property
     def attributes(self) -> dict[str, str]:
         """What stands beside the data. By the digest, Dataflow's read knows a copy within minutes."""
-        return {
+        said = {
             "event_id": self.event_id,
             "event_time": self.event_time,
-            "event_digest": events.digest(self.data),
+            EVENT_DIGEST: events.digest(self.data),
         }
+        return {**said, PSEUDONYMIZED: "1"} if self.pseudonymized else said
 
 
 class Publisher(Protocol):
     """Where events go."""
 
-    def publish(self, messages: Sequence[Message]) -> list[bool]:
-        """Publishes and waits, for a bounded time. True where the arrival was confirmed, in the order given.
+    def publish(self, messages: Sequence[Message], *, wait_s: float | None = None) -> list[bool]:
+        """Publishes and waits, for `wait_s` or a bounded time of its own. True where the arrival was
+        confirmed, in the order given.
 
         False means unknown rather than lost: a message may still arrive later, which does no harm, as
         the pipeline drops a repeated `event_id`. Raises when nothing could be sent at all.
@@ -71,9 +76,9 @@ class PubSubPublisher:
         self._timeout_s = timeout_s
         self._client = Once(lambda: (make_client or connect)(timeout_s))
 
-    def publish(self, messages: Sequence[Message]) -> list[bool]:
+    def publish(self, messages: Sequence[Message], *, wait_s: float | None = None) -> list[bool]:
         client = self._client()
-        deadline = time.monotonic() + self._timeout_s
+        deadline = time.monotonic() + (self._timeout_s if wait_s is None else wait_s)
         futures = [client.publish(self._topic, message.data, **message.attributes) for message in messages]
         concurrent.futures.wait(futures, timeout=max(0.0, deadline - time.monotonic()))
         return [future.done() and future.exception() is None for future in futures]

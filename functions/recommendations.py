@@ -5,6 +5,7 @@
 401  token_expired, token_invalid
 403  sender_not_trusted
 405  method_not_allowed
+429  too_many_requests, with Retry-After
 503  nothing_to_show, store_unavailable: `amp-list` shows the email's own fallback
 
 Every answer to a trusted sender has the CORS headers, errors included. Never a redirect.
@@ -27,7 +28,8 @@ from functions import amp
 from functions.entry import Handler
 from functions.exposures import Remembered
 from functions.logs import RequestLog
-from functions.recipients import recipient_of
+from functions.rate_limit import RateLimit
+from functions.recipients import Recipients
 from functions.responses import Failure, check_method, json_response
 from functions.settings import MAX_SLOTS, RecommendationsSettings, parse_slots
 
@@ -56,7 +58,8 @@ def create_recommendations(
 ) -> Handler:
     """The handler. `recommender` and `memory` are called on each request that needs them, and first then."""
     signer = TokenSigner(settings.token_keys, clock=clock)
-    return _Recommendations(settings, recommender, memory, signer, monotonic)
+    recipients = Recipients(signer, Purpose.RECOMMENDATIONS, RateLimit(settings.requests_per_minute))
+    return _Recommendations(settings, recommender, memory, recipients, monotonic)
 
 
 class _Recommendations:
@@ -65,13 +68,13 @@ class _Recommendations:
         settings: RecommendationsSettings,
         recommender: Callable[[], Recommends],
         memory: Callable[[], Remembers],
-        signer: TokenSigner,
+        recipients: Recipients,
         monotonic: Callable[[], float],
     ) -> None:
         self._settings = settings
         self._recommender = recommender
         self._memory = memory
-        self._signer = signer
+        self._recipients = recipients
         self._monotonic = monotonic
 
     def admit(self, request: flask.Request) -> Mapping[str, str]:
@@ -81,7 +84,7 @@ class _Recommendations:
         check_method(request.method, _METHODS)
         if request.method == "OPTIONS":
             return amp.preflight("GET, HEAD")
-        recipient = recipient_of(request, self._signer, Purpose.RECOMMENDATIONS)
+        recipient = self._recipients.of(request)
         log.add(campaign=recipient.campaign)
         begun = self._monotonic()
         answer = self._recommend(recipient, self._slots(request), log)

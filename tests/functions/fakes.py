@@ -179,8 +179,10 @@ class FakePublisher:
 
     def __init__(self, confirm: Callable[[Message], bool] = lambda message: True) -> None:
         self.published: list[Message] = []
+        self.waited: list[float | None] = []
         self._confirm = confirm
 
-    def publish(self, messages: Sequence[Message]) -> list[bool]:
+    def publish(self, messages: Sequence[Message], *, wait_s: float | None = None) -> list[bool]:
         self.published.extend(messages)
+        self.waited.append(wait_s)
         return [self._confirm(message) for message in messages]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import flask
 import pytest
@@ -14,6 +15,7 @@ from evermail import clock
 from evermail.serving import Recommender
 from evermail.stores import StoreError
 from functions.entry import endpoint
+from functions.rate_limit import BURST
 from functions.recommendations import create_recommendations
 from functions.responses import SECURITY_HEADERS
 from functions.settings import SettingsError
@@ -230,3 +232,15 @@ def test_no_part_of_a_token_can_be_cut_off(length: int) -> None:
 def test_no_text_passes_for_a_token(text: str) -> None:
     response = ask(get({"t": text.encode("utf-8", "replace").decode()}))
     assert response.status_code in (400, 401)
+
+
+def test_a_token_that_asks_too_often_is_told_when_to_come_back() -> None:
+    settings = replace(fakes.RECOMMENDATIONS, requests_per_minute=1)
+    handler = create_recommendations(settings, FakeRecommender, fakes.FakeMemory, clock=fakes.now)
+    answer = endpoint("recommendations", lambda: handler)
+    answers = [answer(get({"t": token()})) for _ in range(BURST + 1)]
+    assert {one.status_code for one in answers[:-1]} == {200}
+    last = answers[-1]
+    assert (last.status_code, error_code(last)) == (429, "too_many_requests")
+    assert 0 < int(last.headers["Retry-After"]) <= 60
+    assert last.headers["AMP-Email-Allow-Sender"] == fakes.SENDER

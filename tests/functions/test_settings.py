@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
+
 import pytest
 
 from functions import settings
@@ -71,3 +74,100 @@ def test_a_topic_has_its_full_name(topic: str) -> None:
 def test_an_origin_is_a_scheme_and_a_host(origins: str) -> None:
     with pytest.raises(SettingsError, match="EVERMAIL_SHOP_ORIGINS"):
         load_collect(TOPIC | {"EVERMAIL_SHOP_ORIGINS": origins})
+
+
+EVERYTHING = (
+    GOOD
+    | TOPIC
+    | {
+        "EVERMAIL_SHOP_URL": "https://shop.example/",
+        "EVERMAIL_SHOP_ORIGINS": "https://shop.example",
+        "EVERMAIL_FUNCTIONS_URL": "https://live.shop.example/",
+        "EVERMAIL_SLOTS": "6",
+        "EVERMAIL_LOCALE": "de_AT",
+        "EVERMAIL_STATIC": "static.json",
+        "EVERMAIL_REQUESTS_PER_MINUTE": "5",
+        "EVERMAIL_PRIVACY_KEYS": f"support:{SECRET}",
+        "EVERMAIL_PSEUDONYM_KEYS": f"k1:{SECRET}",
+    }
+)
+LOADERS: dict[str, Callable[[Mapping[str, str]], object]] = {
+    "recommendations": settings.load_recommendations,
+    "trending": settings.load_trending,
+    "slot_image": settings.load_slots,
+    "slot_click": settings.load_slots,
+    "wishlist": settings.load_actions,
+    "feedback": settings.load_actions,
+    "unsubscribe": settings.load_actions,
+    "collect": settings.load_collect,
+    "privacy": settings.load_privacy,
+    "readyz": settings.load_readiness,
+}
+
+
+class Watched(dict[str, str]):
+    """Variables that note which of them are asked for."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        super().__init__(values)
+        self.asked: set[str] = set()
+
+    def get(self, name: str, default: str = "") -> str:  # type: ignore[override]
+        self.asked.add(name)
+        return super().get(name, default)
+
+
+@pytest.mark.parametrize("entry_point", LOADERS)
+def test_each_entry_point_reads_the_variables_that_are_told(entry_point: str) -> None:
+    environ = Watched(EVERYTHING)
+    LOADERS[entry_point](environ)
+    assert environ.asked == {f"EVERMAIL_{name}" for name in settings.VARIABLES[entry_point].split()}
+
+
+def test_every_variable_is_explained() -> None:
+    told = {name for names in settings.VARIABLES.values() for name in names.split()}
+    assert set(re.findall(r"^EVERMAIL_(\w+) ", settings.__doc__ or "", re.MULTILINE)) == told
+
+
+def test_addresses_lose_their_last_slash() -> None:
+    assert settings.load_slots(EVERYTHING).shop_url == "https://shop.example"
+    assert load_recommendations(EVERYTHING).functions_url == "https://live.shop.example"
+    assert load_recommendations(GOOD).functions_url == ""
+
+
+NO_ADDRESSES = [
+    "shop.example",
+    "javascript:alert(1)",
+    "https://",
+    "https://shop.example/?a=b",
+    "//shop",
+    "https://[::1",
+]
+
+
+@pytest.mark.parametrize("url", NO_ADDRESSES)
+def test_an_address_that_is_none_is_named(url: str) -> None:
+    with pytest.raises(SettingsError, match="EVERMAIL_SHOP_URL"):
+        settings.load_slots(EVERYTHING | {"EVERMAIL_SHOP_URL": url})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("EVERMAIL_PRIVACY_KEYS", ""),
+        ("EVERMAIL_PRIVACY_KEYS", "support:short-secret"),
+        ("EVERMAIL_PSEUDONYM_KEYS", "short-secret"),
+        ("EVERMAIL_EVENTS_TOPIC", "events"),
+    ],
+)
+def test_privacy_names_the_variable_that_is_wrong(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name) as caught:
+        settings.load_privacy(EVERYTHING | {name: value})
+    assert "short-secret" not in str(caught.value)
+    assert SECRET not in repr(settings.load_privacy(EVERYTHING))
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many", "1.5"])
+def test_a_rate_is_a_whole_number(text: str) -> None:
+    with pytest.raises(SettingsError, match="EVERMAIL_REQUESTS_PER_MINUTE"):
+        load_recommendations(GOOD | {"EVERMAIL_REQUESTS_PER_MINUTE": text})
