@@ -248,3 +248,35 @@ def test_what_leaves_a_history_is_nothing_to_come_back_to(name: str) -> None:
     ledger: Ledger = Counter()
     take(ShopperState(), ledger, *leaves[1:], *before, *after, leaves[0])
     assert returns(ledger) == {"1n0-": 2}
+
+
+def test_what_comes_late_after_an_erasure_makes_nothing_known_again() -> None:
+    """The touches that are left begin where returns end, and older ones come before them."""
+    events = [event("ABC"[at % 3], at=1000 * at) for at in range(MAX_HISTORY + 1)]
+    ends = WINDOW * 1000
+    erasure = event((), at=ends - 500, name="erase_user")
+    older = [event("AB"[at % 2], at=ends - 400 + at) for at in range(WINDOW + 10)]
+    ledger, state = Ledger(), ShopperState()
+    take(state, ledger, *events, erasure)
+    before = sum(returns(ledger).values())
+    take(state, ledger, *older)
+    assert sum(returns(ledger).values()) == before
+    post(ledger, state.hand_over()[1])
+
+
+def test_at_the_moment_where_they_end_nothing_is_counted() -> None:
+    """All happens at once: no touch is later than those that are not known."""
+    ledger, state = Ledger(), ShopperState()
+    take(state, ledger, *(event("A", at=0) for _ in range(MAX_HISTORY + 1)))
+    before = returns(ledger)
+    take(state, ledger, *(event("A", at=0) for _ in range(20)))
+    assert returns(ledger) == before
+
+
+def test_who_has_handed_over_begins_anew() -> None:
+    ledger, state = Ledger(), ShopperState()
+    take(state, ledger, *(event("A", at=100 + at) for at in range(MAX_HISTORY + 1)))
+    post(ledger, state.hand_over()[1])
+    before = sum(returns(ledger).values())
+    take(state, ledger, event("A", at=0), event("B", at=1))
+    assert sum(returns(ledger).values()) == before + 1

@@ -122,9 +122,10 @@ def test_it_stays_small_however_much_is_opened() -> None:
 
 
 def test_what_is_older_than_is_kept_goes_at_the_next_write() -> None:
-    found = remember((shown("old", "A", 61),), "B")
+    oldest = Exposure("older", NOW - RETENTION_US + 1, ("A",))
+    found = remember((oldest, shown("old", "A", 60)), "B")
     assert found is not None
-    assert [one.campaign for one in found.campaigns] == ["may"]
+    assert [one.campaign for one in found.campaigns] == ["may", "older"]
 
 
 def test_an_open_writes_nothing_from_before_an_erasure_and_writes_if_only_for_that() -> None:
