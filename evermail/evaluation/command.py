@@ -45,6 +45,7 @@ Every model ranks all items. HR, MRR, NDCG and their intervals (95 %, bootstrap 
 cent. Coverage is of the items in training; popular is the mean of the clicks of what is recommended, as a
 share of those of the most clicked item. Models after the first are compared with it. vmisknn may recommend
 the current item; vmisknn-dropped is without the current item, as the program that Serenade published.
+Exit code 2: a file or the command line is at fault.
 
 Examples:
 

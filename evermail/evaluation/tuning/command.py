@@ -54,7 +54,8 @@ def tune(
 
     All data sets weigh the same. What is made as high as it can be is the mean of HR@20 and MRR@20, with
     everything recommended and with what was seen left out. There is no way to give test cases. In the end
-    each constant that changed is put back alone, to show what it is worth.
+    each constant that changed is put back alone, to show what it is worth. Exit code 2: a file or the command
+    line is at fault.
 
     \b
       evermail tune --train a.txt --format sessions --train b.gz --format lines --days 150
