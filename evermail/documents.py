@@ -73,7 +73,8 @@ class Profile(Document):
     """Time of the last purchase of each item."""
     moved_to: str | None = None
     """The key under which this shopper is known now: a user instead of a client, or the same one under a
-    newer pseudonym key. The content is there, and none is left here. Readers follow one hop, no further."""
+    newer pseudonym key. The content is there, and none is left here. Readers follow three such moves in a row
+    (`evermail.shelf.opened.MAX_MOVES`), no further."""
 
     @classmethod
     def erased(cls, id: str, version: int, now_us: int) -> Self:

@@ -1,7 +1,9 @@
 """Which items go into the slots of an email: pure functions from documents to an order with reasons.
 
-An open takes three reads: the profile, the `first_rows`, and the `second_rows`. The second may be left out,
-or come from memory that is minutes old: without them the order is somewhat worse, nothing else.
+It needs three things in turn, each known only from the one before: the profile, the `first_rows`, and the
+`second_rows`. All rows may come from memory that is minutes old, and the second ones may be left out: the
+order is somewhat worse then, nothing else. How an open reads them, and the products after them, is said in
+`evermail.shelf.opened`.
 """
 
 from __future__ import annotations

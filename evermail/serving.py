@@ -16,7 +16,7 @@ from evermail import clock
 from evermail.documents import Exposures
 from evermail.ranking import Why
 from evermail.shelf.filling import Filled, fill
-from evermail.shelf.opened import CACHE_US, Opened, Reading, read_open
+from evermail.shelf.opened import ABSENT_US, CACHE_US, RENEW_US, Opened, Reading, read_open
 from evermail.shelf.presentation import RecommendedItem
 from evermail.shelf.selection import Selection
 from evermail.stores import Store
@@ -76,7 +76,9 @@ class Recommender:
         deadline_s: float = DEADLINE_S,
         locale: str = "en",
     ) -> None:
-        self._reader = CachedReader(store, CACHE_US, clock=clock, monotonic=monotonic)
+        self._reader = CachedReader(
+            store, CACHE_US, renew_us=RENEW_US, absent_us=ABSENT_US, clock=clock, monotonic=monotonic
+        )
         self._clock = clock
         self._monotonic = monotonic
         self._deadline_s = deadline_s

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import islice
 
 import msgspec
 
-from evermail.documents import Key, Product, Trending
+from evermail.documents import Key, Product
 from evermail.ranking import Ranked, Why
 from evermail.shelf.opened import Opened, Reading
 from evermail.shelf.policy import Rule
-from evermail.shelf.popular import popular
+from evermail.shelf.popular import in_turn, popular
 from evermail.shelf.presentation import RecommendedItem, present
 from evermail.shelf.screening import Candidate, Out, Refused
 from evermail.shelf.selection import Selection, select
 from evermail.shelf.similarity import Similarity
-from evermail.trending import category_scope
 
 CANDIDATES_PER_SLOT = 4
-"""Products are looked up for this many candidates a slot at once, as some will be sold out or unknown."""
+"""Of each ranking the products of this many candidates a slot are looked up at first, as some will be sold
+out or unknown. If they cannot fill the slots well, a second read looks up as many more as may be."""
 
-MAX_LOOK_UPS = 5
-"""How often more candidates are looked up when too few of the first can fill the slots well. Where rules
-boost items, as many are looked up at once: the boosted one may stand far down."""
+MAX_PRODUCTS = 200
+"""Products that an open looks up, in all its reads. Where a rule boosts, they are looked up at once: the
+boosted one may stand far down."""
 
-NAMED_LOOK_UPS = 10
-"""Of the items that a pin names, so many are looked up beside the candidates; of those that an `only` rule
-names, as many as of a ranking if that is more. Of categories that either names, so many lists are read."""
+MAX_NAMED = 50
+"""Of these, so many because a pin or an `only` rule names them, and so many that are popular in categories
+which one names."""
 
 
 class Filled(msgspec.Struct):
@@ -43,31 +44,19 @@ class Filled(msgspec.Struct):
 
 
 def fill(opened: Opened, read: Reading, slots: int, locale: str) -> Filled:
-    """Looks further down the rankings while slots are empty, or filled for want of anything better."""
+    """Looks further down the rankings if slots are empty, or filled for want of anything better."""
     filling = _Filling(opened, slots, locale)
     likely = filling.worth_reading(opened.personal)
     general = filling.worth_reading(opened.general)
-    step, end = slots * CANDIDATES_PER_SLOT, 0
-    named = [one for rule in opened.screen.naming for one in _named(rule, step)]
-    scopes = [scope for rule in opened.screen.naming for scope in _scopes(rule)]
-    most = step * MAX_LOOK_UPS
-    longest = min(max(len(likely), len(general)), most)
-    if opened.screen.boosts:
-        step *= MAX_LOOK_UPS
-    while True:
-        start, end = end, end + step
-        ranked = [*likely[start:end], *general[start:end]]
-        if start:
-            filling.look_up(read, ranked)
-        else:
-            listed = filling.look_up(read, [*ranked, *named], scopes)
-            if listed:
-                share = max(slots, most // len(listed))
-                popular_there = [one for each in listed for one in popular([each])[:share]]
-                filling.look_up(read, filling.worth_reading(popular_there))
+    there = filling.worth_reading(in_turn([popular([one]) for one in opened.listed]))
+    step = MAX_PRODUCTS if opened.screen.boosts else slots * CANDIDATES_PER_SLOT
+    first = in_turn([likely[:step], general[:step]])
+    filling.look_up(read, [*_named(opened.screen.naming), *there[:MAX_NAMED], *first])
+    items, selection = filling.choose(read)
+    further = in_turn([likely[step:], general[step:], there[MAX_NAMED:]])
+    if further and selection.strained:
+        filling.look_up(read, further)
         items, selection = filling.choose(read)
-        if end >= longest or not selection.strained:
-            break
     judged = {one.ranked.item_id for one in filling.candidates}
     judged |= {one.ranked.item_id for one in filling.refused}
     return Filled(
@@ -77,20 +66,14 @@ def fill(opened: Opened, read: Reading, slots: int, locale: str) -> Filled:
         refused=filling.refused,
         products=filling.products,
         similarity=filling.similarity,
-        not_looked_at=len({one.item_id for one in (*likely[end:], *general[end:])} - judged),
+        not_looked_at=len({one.item_id for one in (*likely, *general)} - judged),
     )
 
 
-def _named(rule: Rule, step: int) -> list[Ranked]:
-    """Items that a rule names, as no ranking may have them."""
-    most = max(step, NAMED_LOOK_UPS) if rule.only else NAMED_LOOK_UPS
-    return [Ranked(item_id, 0.0, Why.CATALOG) for item_id in (rule.where.items or ())[:most]]
-
-
-def _scopes(rule: Rule) -> Iterator[str]:
-    """Where to find items of the categories that a rule names, unless it names items."""
-    if rule.where.items is None:
-        yield from map(category_scope, (rule.where.category or ())[:NAMED_LOOK_UPS])
+def _named(naming: Sequence[Rule]) -> list[Ranked]:
+    """Items that rules name, as no ranking may have them."""
+    ids = dict.fromkeys(in_turn([rule.where.items or () for rule in naming]))
+    return [Ranked(item_id, 0.0, Why.CATALOG) for item_id in islice(ids, MAX_NAMED)]
 
 
 class _Filling:
@@ -101,6 +84,7 @@ class _Filling:
         self._slots = slots
         self._locale = locale
         self._judged = 0
+        self._asked: dict[str, None] = {}
         self.products: dict[str, Product] = {}
         self._tellable: dict[str, Product] = {}
         self.candidates: list[Candidate] = []
@@ -109,6 +93,8 @@ class _Filling:
 
     def worth_reading(self, ranking: Sequence[Ranked]) -> list[Ranked]:
         """The ranking without what is out already."""
+        if not self._purchased:
+            return list(ranking)
         worth = []
         for ranked in ranking:
             refused = self._opened.screen.before_reading(ranked)
@@ -118,27 +104,34 @@ class _Filling:
                 self.refused.append(refused)
         return worth
 
-    def look_up(self, read: Reading, ranking: Sequence[Ranked], scopes: Sequence[str] = ()) -> list[Trending]:
+    def look_up(self, read: Reading, ranking: Sequence[Ranked]) -> None:
         """Reads the products of a part of the rankings, with those behind their causes, and judges it.
 
-        Returns the lists of the scopes, which the same read brings.
+        What there is no room for any more is neither read nor judged.
         """
-        causes = (ranked.because for ranked in ranking if ranked.why.personal)
-        ids = dict.fromkeys([*(ranked.item_id for ranked in ranking), *causes])
-        keys = [Key(Product.COLLECTION, one) for one in ids if one not in self.products]
-        lists = [Key(Trending.COLLECTION, scope) for scope in dict.fromkeys(scopes)]
-        found = read.keys([*keys, *lists])
-        new = {one.id: one for one in found.values() if isinstance(one, Product)}
+        known = len(self._asked)
+        looked = [ranked for ranked in ranking if self._ask(ranked.item_id)]
+        for ranked in looked:
+            if ranked.why.personal:
+                self._ask(ranked.because)
+        ids = islice(self._asked, known, None)
+        found = read.keys([Key(Product.COLLECTION, one) for one in ids]).values()
+        new = {one.id: one for one in found if isinstance(one, Product)}
         self.products.update(new)
         self._tellable.update({one.id: one for one in new.values() if not self._opened.screen.hides(one)})
-        for ranked in ranking:
+        for ranked in looked:
             judged = self._opened.screen.judge(ranked, self._judged, self.products.get(ranked.item_id))
             self._judged += 1
             if isinstance(judged, Candidate):
                 self.candidates.append(judged)
             else:
                 self.refused.append(judged)
-        return [one for key in lists if isinstance(one := found.get(key), Trending)]
+
+    def _ask(self, item_id: str) -> bool:
+        """Whether a product is among those that are looked up, if need be from now on."""
+        if len(self._asked) < MAX_PRODUCTS:
+            self._asked[item_id] = None
+        return item_id in self._asked
 
     def choose(self, read: Reading) -> tuple[list[RecommendedItem], Selection]:
         """The slots with the best of what was looked up."""

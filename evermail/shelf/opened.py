@@ -1,9 +1,14 @@
-"""What is read for one opened email, under its deadline."""
+"""What is read for one opened email, under its deadline.
+
+At most five reads, and one more for each move of the profile: what is the shopper's own, with what everybody
+gets; rows of neighbours, twice; products, twice (`filling.py`). Only the first is made in any case: the
+others are for what is not remembered. A document that cannot be read takes some more, to find out which.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from itertools import islice
 
 import msgspec
 
@@ -22,8 +27,8 @@ from evermail.documents import (
 )
 from evermail.ranking import Ranked
 from evermail.shelf import exposures
-from evermail.shelf.policy import Policy
-from evermail.shelf.popular import popular
+from evermail.shelf.policy import Policy, Rule
+from evermail.shelf.popular import in_turn, popular
 from evermail.shelf.screening import Screen
 from evermail.stores import StoreError
 from evermail.stores.cached import CachedReader
@@ -34,15 +39,33 @@ MAX_MOVES = 3
 to its user under a former name, and on to that one's new name."""
 
 CACHE_US = {
-    Trending.COLLECTION: 5 * clock.SECOND,
     Rules.COLLECTION: 5 * clock.SECOND,
     Product.COLLECTION: 30 * clock.SECOND,
-    Neighbors.COLLECTION: 2 * clock.SECOND,
+    Trending.COLLECTION: 10 * clock.MINUTE,
+    Neighbors.COLLECTION: 10 * clock.MINUTE,
 }
 """How long shared documents are remembered: so old may stock, prices and the shop's rules be at most, unless
-the store does not answer. What is of one shopper never is: it is why the email is live."""
+the store does not answer. What is of one shopper never is: it is why the email is live.
 
-D = TypeVar("D", bound=Document)
+The job writes a row of neighbours or a trending list at most once in five minutes (`--neighbors_flush_s`),
+and one that hardly changed only after ten more. Ten minutes old they are here only where nobody has asked:"""
+
+RENEW_US = {
+    Rules.COLLECTION: 5 * clock.SECOND,
+    Product.COLLECTION: 15 * clock.SECOND,
+    Trending.COLLECTION: 15 * clock.SECOND,
+    Neighbors.COLLECTION: 30 * clock.SECOND,
+}
+"""From this age on, what is in use is read anew, beside what has to be read anyway."""
+
+ABSENT_US = {
+    Trending.COLLECTION: 5 * clock.SECOND,
+    Neighbors.COLLECTION: 5 * clock.SECOND,
+}
+"""How long it is remembered that there is none: the first row of an item, or list of a shop, changes most."""
+
+MAX_LISTS = 10
+"""Of the categories that pins and `only` rules name, the trending lists of so many are read."""
 
 
 class Reading:
@@ -56,13 +79,6 @@ class Reading:
         self._monotonic = monotonic
         self._deadline = deadline
         self.problem: Exception | None = None
-
-    def one(self, kind: type[D], document_id: str) -> D | None:
-        return self.many(kind, [document_id]).get(document_id)
-
-    def many(self, kind: type[D], ids: Sequence[str]) -> dict[str, D]:
-        found = self.keys([Key(kind.COLLECTION, one) for one in ids])
-        return {key.id: document for key, document in found.items() if isinstance(document, kind)}
 
     def keys(self, keys: Sequence[Key]) -> dict[Key, Document]:
         """Documents of any kinds, in one read."""
@@ -97,6 +113,8 @@ class Opened(msgspec.Struct):
     rows: dict[str, Neighbors]
     personal: list[Ranked]
     general: list[Ranked]
+    listed: list[Trending]
+    """What trends in the categories that rules name."""
     rules: Rules | None
     screen: Screen
 
@@ -125,13 +143,17 @@ _NO_RULES = Policy()
 
 def read_open(about_shopper: Reading, read: Reading, shopper: str, campaign: str, now_us: int) -> Opened:
     """Reads and scores for one open. `about_shopper` has the shorter deadline: what hangs there must leave
-    time for `read`, which reads what goes to everybody."""
+    time for `read`, which reads what goes to everybody.
+
+    What everybody gets is asked for in the first read as well, with what is the shopper's own; `read` then
+    finds it remembered, unless that read came to nothing. The like goes for the lists that rules name.
+    """
     profile, shown, erased_at = None, [], 0
     for _ in range(1 + MAX_MOVES):
         # In this order: exposures must not arrive where the erasure does not, should the read be divided.
-        keys = [Key(kind.COLLECTION, shopper) for kind in (Profile, Erasure, Exposures)]
-        answered = about_shopper.keys(keys)
-        read_profile, erasure, read_exposures = (answered.get(key) for key in keys)
+        own = [Key(kind.COLLECTION, shopper) for kind in (Profile, Erasure, Exposures)]
+        answered = about_shopper.keys([*own, *_EVERYWHERE])
+        read_profile, erasure, read_exposures = (answered.get(key) for key in own)
         profile = read_profile if isinstance(read_profile, Profile) else None
         if isinstance(erasure, Erasure):
             erased_at = max(erased_at, erasure.erased_at)
@@ -140,48 +162,44 @@ def read_open(about_shopper: Reading, read: Reading, shopper: str, campaign: str
         if profile is None or not profile.moved_to:
             break
         shopper = profile.moved_to
-    rows: dict[str, Neighbors] = {}
-    personal: list[Ranked] = []
-    lists: list[Trending] = []
-    newest = None
-    if profile is not None:
-        recent = ranking.context(profile)
-        newest = next(iter(recent), None)
-        asked, lists = _read_about(about_shopper, profile, newest, now_us)
-        rows = {item_id: asked[item_id] for item_id in recent if item_id in asked}
-        # What was bought may be shown again after a while, which the screen decides.
-        personal = ranking.personal(msgspec.structs.replace(profile, purchased={}), asked, now_us=now_us)
-    shared = [*(Key(Trending.COLLECTION, scope) for scope in (GLOBAL, CATALOG)), _CURRENT_RULES]
-    everywhere = read.keys(shared)
-    lists += [found for key in shared if isinstance(found := everywhere.get(key), Trending)]
-    general = popular(lists)
-    current = everywhere.get(_CURRENT_RULES)
+    everywhere = read.keys(_EVERYWHERE)
+    current, known = everywhere.get(_CURRENT_RULES), True
     if current is None:
         try:
             current = read.surely(_CURRENT_RULES)
         except StoreError as problem:
             # Rules may hide anything: while nobody knows them, no item is known to be right.
-            read.problem = problem
-            personal, general = [], []
+            read.problem, known = problem, False
     rules = current if isinstance(current, Rules) else None
     policy = rules.policy if rules is not None else _NO_RULES
     ignored = {}
     if profile is not None and profile.history:  # else there may be no consent to use what was shown
         merged = exposures.merged(shown, erased_at)
         ignored = exposures.ignored(merged, profile, policy.fatigue, campaign, now_us)
-    own = next((one for one in shown if one.id == shopper), None)
     screen = Screen(policy, profile=profile, ignored=ignored, campaign=campaign, now_us=now_us)
+    scopes = [Key(Trending.COLLECTION, scope) for scope in _scopes(screen.naming)]
+    rows: dict[str, Neighbors] = {}
+    personal: list[Ranked] = []
+    lists: list[Trending] = []
+    if profile is not None and known:
+        asked, lists = _read_about(about_shopper, profile, scopes, now_us)
+        rows = {item_id: asked[item_id] for item_id in ranking.context(profile) if item_id in asked}
+        # What was bought may be shown again after a while, which the screen decides.
+        personal = ranking.personal(msgspec.structs.replace(profile, purchased={}), asked, now_us=now_us)
+    lists += _lists_of(everywhere, _EVERYWHERE)
+    stored = next((one for one in shown if one.id == shopper), None)
     return Opened(
         shopper=shopper,
         campaign=campaign,
         now_us=now_us,
         profile=profile,
-        exposures=own.campaigns if own is not None else (),
-        exposures_version=own.version if own is not None else 0,
+        exposures=stored.campaigns if stored is not None else (),
+        exposures_version=stored.version if stored is not None else 0,
         erased_at=erased_at,
         rows=rows,
         personal=personal,
-        general=general,
+        general=popular(lists) if known else [],
+        listed=_lists_of(read.keys(scopes), scopes),
         rules=rules,
         screen=screen,
     )
@@ -189,26 +207,40 @@ def read_open(about_shopper: Reading, read: Reading, shopper: str, campaign: str
 
 _CURRENT_RULES = Key(Rules.COLLECTION, Rules.CURRENT)
 
+_EVERYWHERE = (_CURRENT_RULES, *(Key(Trending.COLLECTION, scope) for scope in (GLOBAL, CATALOG)))
+
 
 def _read_about(
-    read: Reading, profile: Profile, newest: str | None, now_us: int
+    read: Reading, profile: Profile, scopes: Sequence[Key], now_us: int
 ) -> tuple[dict[str, Neighbors], list[Trending]]:
     """Rows of neighbours for a shopper, and what trends in the category of the newest item.
 
-    Two reads: of the shopper's own items, then of what those lead to.
+    Two reads: of the shopper's own items, then of what those lead to. The first brings the lists of `scopes`
+    as well, for whoever asks for them then.
     """
+    newest = next(iter(ranking.context(profile)), None)
     keys = [Key(Neighbors.COLLECTION, row_id) for row_id in ranking.first_rows(profile)]
     if newest is not None:
         keys.append(Key(Product.COLLECTION, newest))
-    found = read.keys(keys)
+    found = read.keys([*keys, *scopes])
     rows = _rows_of(found)
     product = found.get(Key(Product.COLLECTION, newest)) if newest is not None else None
     then = ranking.second_rows(profile, rows, now_us=now_us)
     keys = [Key(Neighbors.COLLECTION, row_id) for row_id in then]
-    if isinstance(product, Product) and product.category:
-        keys.append(Key(Trending.COLLECTION, category_scope(product.category)))
-    found = read.keys(keys)
-    return rows | _rows_of(found), [one for one in found.values() if isinstance(one, Trending)]
+    about = [category_scope(product.category)] if isinstance(product, Product) and product.category else []
+    categories = [Key(Trending.COLLECTION, scope) for scope in about]
+    found = read.keys([*keys, *categories])
+    return rows | _rows_of(found), _lists_of(found, categories)
+
+
+def _scopes(naming: Sequence[Rule]) -> list[str]:
+    """Where to find items of the categories that rules name, unless they name items."""
+    categories = [rule.where.category or () for rule in naming if rule.where.items is None]
+    return [category_scope(one) for one in islice(dict.fromkeys(in_turn(categories)), MAX_LISTS)]
+
+
+def _lists_of(found: Mapping[Key, Document], keys: Sequence[Key]) -> list[Trending]:
+    return [one for key in keys if isinstance(one := found.get(key), Trending)]
 
 
 def _rows_of(found: Mapping[Key, Document]) -> dict[str, Neighbors]:

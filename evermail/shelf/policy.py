@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import Meta, field
 
 from evermail import clock
+from evermail.shelf.rulebook import RuleBook
 
 if TYPE_CHECKING:
     from evermail.documents import Product
@@ -22,7 +24,7 @@ MAX_SLOT = 20
 """The most slots an email has."""
 
 MAX_RULES = 200
-"""Each open tries every rule on some dozens of products."""
+"""What people can still keep in order. An open hardly feels how many there are (`rulebook.py`)."""
 
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
 
@@ -43,7 +45,7 @@ class PriceRange(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 Texts = Annotated[tuple[Text, ...], Meta(min_length=1, max_length=100)]
-"""Not more, as each open looks through them: what belongs together in larger numbers gets a label."""
+"""Not more, as an open looks up what rules name: what belongs together in larger numbers gets a label."""
 
 
 class Where(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -127,7 +129,7 @@ class Fatigue(msgspec.Struct, frozen=True, omit_defaults=True):
     days: Annotated[int, Meta(ge=1, le=60, description="Campaigns of so many days count.")] = 30
 
 
-class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
+class Policy(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """All of a shop's file. The defaults are those of a shop that has none."""
 
     diversity: Annotated[
@@ -152,6 +154,11 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
     fatigue: Fatigue = Fatigue()
     timezone: Annotated[Text, Meta(description="Where the days of `from` and `until` begin and end.")] = "UTC"
     rules: Annotated[tuple[Rule, ...], Meta(max_length=MAX_RULES)] = ()
+
+    @cached_property
+    def book(self) -> RuleBook:
+        """The rules, arranged at the first open that asks: an instance reads them anew every few seconds."""
+        return RuleBook(self.rules)
 
     def may_be_shown_again(self, category: str | None, bought_us: int, now_us: int) -> bool:
         """Whether an item that was bought then may be shown to its buyer now."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import zip_longest
+from typing import TypeVar
 
 from evermail.documents import Trending
 from evermail.ranking import Ranked, Why
+
+T = TypeVar("T")
 
 
 def popular(lists: Iterable[Trending]) -> list[Ranked]:
@@ -17,6 +21,11 @@ def popular(lists: Iterable[Trending]) -> list[Ranked]:
         for item in trending.items:
             found.setdefault(item.item_id, Ranked(item.item_id, item.weight, why, category))
     return list(found.values())
+
+
+def in_turn(lists: Iterable[Iterable[T]]) -> list[T]:
+    """The first of each list, then the second of each, and so on: wherever it is cut, each had its share."""
+    return [one for row in zip_longest(*lists) for one in row if one is not None]
 
 
 _WHY_SCOPE = {"category": Why.TRENDING_CATEGORY, "catalog": Why.CATALOG}

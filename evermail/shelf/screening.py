@@ -50,6 +50,8 @@ class Candidate(msgspec.Struct, frozen=True):
     """In how many campaigns it was shown to no avail, if they are as many as the policy bears; else 0."""
     rules: tuple[Rule, ...] = ()
     """Those that boost or bury it."""
+    pins: tuple[Rule, ...] = ()
+    """Those that may pin it."""
 
     @property
     def group(self) -> tuple[bool, int, int]:
@@ -76,16 +78,19 @@ class Screen:
         self._purchased = profile.purchased if profile is not None else {}
         self._ignored = ignored
         self._now_us = now_us
-        now = clock.to_datetime(now_us)
-        rules = [rule for rule in policy.rules if rule.in_force(now, campaign)]
-        self.pins = [rule for rule in rules if rule.pin is not None]
-        self.naming = [rule for rule in rules if rule.pin is not None or rule.only]
-        self.boosts = any(rule.boost is not None for rule in rules)
-        self._outs = [rule for rule in rules if rule.hide or rule.only]
-        self._moves = [rule for rule in rules if rule.boost is not None or rule.bury]
+        self._book = book = policy.book
+        force = book.in_force(clock.to_datetime(now_us), campaign)
+        self._pins = force & book.pins
+        self._hides = force & book.hides
+        self._onlys = force & book.onlys
+        self._moves = force & (book.boosts | book.burials)
+        self._meeting: dict[str, int] = {}
+        self.pins = book.rules(self._pins)
+        self.naming = book.rules(self._pins | self._onlys)
+        self.boosts = bool(force & book.boosts)
 
     def hides(self, product: Product) -> bool:
-        return any(rule.hide and rule.where.matches(product) for rule in self._outs)
+        return bool(self._met(product) & self._hides)
 
     def before_reading(self, ranked: Ranked) -> Refused | None:
         """What can be said against an item without its product, so that it need not be read."""
@@ -107,13 +112,14 @@ class Screen:
             return Refused(ranked, Out.BOUGHT, bought_us=bought_us)
         if not product.available:
             return Refused(ranked, Out.SOLD_OUT)
-        for rule in self._outs:
-            if rule.where.matches(product) == rule.hide:
-                return Refused(ranked, Out.HIDDEN if rule.hide else Out.NOT_ASKED_FOR, rule)
+        met = self._met(product)
+        if against := met & self._hides | self._onlys & ~met:
+            rule = self._book.first(against)
+            return Refused(ranked, Out.HIDDEN if rule.hide else Out.NOT_ASKED_FOR, rule)
         bears = self._policy.fatigue.campaigns
         ignored = self._ignored.get(ranked.item_id, 0)
         boost, buried = 1.0, False
-        rules = tuple([rule for rule in self._moves if rule.where.matches(product)])
+        rules = tuple(self._book.rules(met & self._moves))
         for rule in rules:
             boost *= rule.boost or 1.0
             buried = buried or rule.bury
@@ -125,4 +131,12 @@ class Screen:
             buried=buried,
             ignored=ignored if bears and ignored >= bears else 0,
             rules=rules,
+            pins=tuple(self._book.rules(met & self._pins)),
         )
+
+    def _met(self, product: Product) -> int:
+        """The set of rules that are about a product, found once an open."""
+        met = self._meeting.get(product.id)
+        if met is None:
+            met = self._meeting[product.id] = self._book.meeting(product)
+        return met

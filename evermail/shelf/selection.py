@@ -4,6 +4,9 @@ Variety is maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998): nex
 the highest lambda * relevance(j) - (1 - lambda) * max similarity(j, i) over all i that have a slot. Relevance
 is the score as a share of the highest one in its group. Groups follow each other (`Candidate.group`), as the
 scores of two of them do not compare.
+
+A cap on categories gives way before a slot stays empty or goes to what the shopper has seen enough of: one
+more of a category may still be wanted, where a tired item has shown that it is not.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ class Placed(msgspec.Struct, frozen=True):
     """To the most similar of those that were chosen before."""
     pin: Rule | None = None
     over_cap: bool = False
-    """Its category has more slots than it may, as nothing else was left."""
+    """Its category has more slots than it may, as nothing else was left that is as fresh."""
 
 
 class Selection(msgspec.Struct, frozen=True):
@@ -61,8 +64,8 @@ def select(
     ordered = [one for one in ordered if distinct[one.ranked.item_id] is one]
     pinned, missed_pins = _pin(ordered, slots, pins)
     filling = _Filling(slots, pinned.values(), similarity, diversity, max_per_category)
-    for buried in (False, True):
-        part = [one for one in ordered if one.buried is buried]
+    for _, alike in groupby(ordered, key=lambda one: (one.buried, one.ignored > 0)):
+        part = list(alike)
         for relaxed in (False, True):
             for _, group in groupby(part, key=lambda one: one.group):
                 filling.take(list(group), relaxed=relaxed)
@@ -78,6 +81,10 @@ def _pin(
     ordered: Sequence[Candidate], slots: int, pins: Sequence[Rule]
 ) -> tuple[dict[int, Placed], list[Rule]]:
     """The best candidate for each pin, the first rule first; a slot that is taken is no slot for another."""
+    fitting: dict[Rule, list[Candidate]] = {}
+    for one in ordered:
+        for rule in one.pins:
+            fitting.setdefault(rule, []).append(one)
     pinned: dict[int, Placed] = {}
     missed: list[Rule] = []
     taken: set[str] = set()
@@ -85,8 +92,8 @@ def _pin(
         slot = rule.pin or 0
         found = None
         if slot <= slots and slot not in pinned:
-            fitting = (one for one in ordered if one.ranked.item_id not in taken)
-            found = next((one for one in fitting if rule.where.matches(one.product)), None)
+            free = (one for one in fitting.get(rule, ()) if one.ranked.item_id not in taken)
+            found = next(free, None)
         if found is None:
             missed.append(rule)
             continue

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 
 from evermail import clock
 from evermail.documents import Document, Key
@@ -14,11 +15,18 @@ from evermail.stores.base import Store, StoreError, StoreUnavailable
 CAPACITY = 5_000
 """Documents in memory: a row of 50 neighbours, the largest, takes some 7 KB, so at most some 37 MB."""
 
+RIDERS = 30
+"""A read that has to be made anyway brings so many documents more that would soon be too old."""
+
 
 class CachedReader:
-    """Reads through to a store. `ttl_us` gives, by collection, how long an answer holds, absence included;
-    collections without a time are never remembered. Thread-safe. `monotonic` counts the seconds that a read
-    may take.
+    """Reads through to a store. `ttl_us` gives, by collection, how long an answer holds, and `absent_us`
+    where absence holds shorter; collections without a time are never remembered. Thread-safe. `monotonic`
+    counts the seconds that a read may take.
+
+    What is asked for when it is older than `renew_us` says, by default half of its time, is read anew with
+    the next read that has to be made: what is in use stays young, and seldom costs a read of its own. A
+    thread in the background could not do it: a function has a CPU only while it answers.
 
     Holds at most `capacity` documents, whatever their size; the one read from the store longest ago goes
     first. By default they take at most some 37 MB, which leaves room in a small function instance (256 MB).
@@ -29,22 +37,27 @@ class CachedReader:
         store: Store,
         ttl_us: Mapping[str, int],
         *,
+        renew_us: Mapping[str, int] = {},
+        absent_us: Mapping[str, int] = {},
         capacity: int = CAPACITY,
         clock: clock.Clock = clock.now_us,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._ttl_us = ttl_us
+        self._renew_us = renew_us
+        self._absent_us = absent_us
         self._capacity = capacity
         self._clock = clock
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._held: OrderedDict[Key, tuple[int, Document | StoreError | None]] = OrderedDict()
+        self._soon_old: dict[Key, None] = {}
 
     def get_many(self, keys: Sequence[Key], *, timeout_s: float | None = None) -> dict[Key, Document]:
         """Like `Store.get_many`: one read for all that is not held; with a `timeout_s` of 0, none. When the
-        store does not answer, what is held serves however old it is; raises `StoreUnavailable` only if that
-        is nothing.
+        store does not answer, what is held serves however old it is; raises `StoreUnavailable` if that is
+        nothing, or if a key is of a collection that is never remembered.
 
         A stored document that cannot be read must not take the others with it: the read is halved until it
         stands alone. An older copy stands in for it; without one it counts as absent among others, and
@@ -57,22 +70,28 @@ class CachedReader:
             for key in keys:
                 held = self._held.get(key)
                 if held is not None:
-                    (fresh if held[0] > now_us else stale)[key] = held[1]
-        missing = [key for key in dict.fromkeys(keys) if key not in fresh]
+                    until, one = held
+                    (fresh if until > now_us else stale)[key] = one
+                    if until - now_us <= self._old_us(key, one):
+                        self._soon_old[key] = None
+            missing = [key for key in dict.fromkeys(keys) if key not in fresh]
+            riders = self._riders(missing) if missing else {}
         if missing:
             try:
-                answered, found = self._read(missing, timeout_s)
+                answered, found = self._read([*missing, *riders], timeout_s)
             except StoreError:
-                if not fresh and not stale:
+                if not (fresh or stale) or any(key.collection not in self._ttl_us for key in missing):
                     raise
                 fresh.update(stale)
             else:
                 for key, one in found.items():
-                    if isinstance(one, StoreError) and stale.get(key) is not None:
-                        found[key] = stale[key]
+                    older = stale.get(key) or riders.get(key)
+                    if isinstance(one, StoreError) and older is not None:
+                        found[key] = older
                 self._hold(answered, found, now_us)
                 fresh.update(stale)
-                fresh.update({key: found.get(key) for key in answered})
+                asked = set(keys)
+                fresh.update({key: found.get(key) for key in answered if key in asked})
         unreadable = [one for one in fresh.values() if isinstance(one, StoreError)]
         if unreadable and len(unreadable) == len(fresh):
             raise unreadable[0]
@@ -118,10 +137,31 @@ class CachedReader:
     ) -> None:
         with self._lock:
             for key in keys:
-                ttl_us = self._ttl_us.get(key.collection)
-                if ttl_us is None:
+                one = found.get(key)
+                holds_us = self._holds_us(key, one)
+                if not holds_us:
                     continue
-                self._held[key] = (now_us + ttl_us, found.get(key))
+                self._held[key] = (now_us + holds_us, one)
                 self._held.move_to_end(key)
+                self._soon_old.pop(key, None)
             while len(self._held) > self._capacity:
-                self._held.popitem(last=False)
+                gone, _ = self._held.popitem(last=False)
+                self._soon_old.pop(gone, None)
+
+    def _riders(self, missing: Sequence[Key]) -> dict[Key, Document | StoreError | None]:
+        """What is read beside the `missing`: of what will soon be too old, what was asked for first."""
+        for key in missing:
+            self._soon_old.pop(key, None)
+        riders = {key: self._held[key][1] for key in islice(self._soon_old, RIDERS)}
+        for key in riders:
+            del self._soon_old[key]
+        return riders
+
+    def _holds_us(self, key: Key, one: Document | StoreError | None) -> int:
+        ttl_us = self._ttl_us.get(key.collection, 0)
+        return min(ttl_us, self._absent_us.get(key.collection, ttl_us)) if one is None else ttl_us
+
+    def _old_us(self, key: Key, one: Document | StoreError | None) -> int:
+        """With how much of its time left an answer is to be read anew."""
+        holds_us = self._holds_us(key, one)
+        return max(0, holds_us - self._renew_us.get(key.collection, holds_us // 2))

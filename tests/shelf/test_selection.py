@@ -21,6 +21,13 @@ from evermail.shelf.similarity import Similarity
 
 
 def chosen(candidates: Sequence[Candidate], slots: int, **options: Any) -> Selection:
+    """A selection from candidates of which each knows which of the pins may pin it."""
+    candidates = [
+        msgspec.structs.replace(
+            one, pins=tuple(pin for pin in options.get("pins", ()) if pin.where.matches(one.product))
+        )
+        for one in candidates
+    ]
     return select(candidates, slots, **{"similarity": Similarity({}), **options})
 
 
@@ -186,6 +193,23 @@ def test_what_was_shown_to_no_avail_goes_behind_all_others_most_ignored_last() -
     assert not chosen(candidates, 2).strained
 
 
+def test_a_cap_gives_way_before_a_slot_goes_to_what_was_shown_to_no_avail() -> None:
+    candidates = [candidate("A", 9, "Desk", ignored=3), *of_categories("BTea CTea DTea EGarden")]
+    selection = chosen(candidates, 4, max_per_category=1)
+    assert items(selection) == "BECD"
+    assert [placed.over_cap for placed in selection.placed] == [False, False, True, True]
+    assert items(chosen(candidates, 5, max_per_category=1)) == "BECDA"
+    assert selection.strained, "a fresh one further down the ranking would be better than either"
+
+
+def test_among_what_was_shown_to_no_avail_caps_hold_while_they_can() -> None:
+    candidates = [
+        candidate(one[0], 9 - n, one[1:], ignored=3) for n, one in enumerate(["ATea", "BTea", "CDesk"])
+    ]
+    assert shows(candidates, 2, max_per_category=1) == "AC"
+    assert shows([*candidates, candidate("D", 1, "Desk")], 4, max_per_category=1) == "DABC"
+
+
 # Whatever the candidates are
 
 letters = "ABCDEFGHIJ"
@@ -232,15 +256,15 @@ def test_the_order_in_which_candidates_and_rows_come_is_irrelevant(
 ) -> None:
     mixed = shuffle.sample(candidates, len(candidates))
     mixed_rows = dict(shuffle.sample(list(rows.items()), len(rows)))
-    selection = select(candidates, slots, similarity=Similarity(rows), **options)
-    assert select(mixed, slots, similarity=Similarity(mixed_rows), **options) == selection
+    selection = chosen(candidates, slots, similarity=Similarity(rows), **options)
+    assert chosen(mixed, slots, similarity=Similarity(mixed_rows), **options) == selection
 
 
 @given(candidate_lists(), row_sets, st.integers(1, 6), options)
 def test_as_many_slots_are_filled_as_can_be_and_no_item_is_there_twice(
     candidates: list[Candidate], rows: dict[str, Any], slots: int, options: dict[str, Any]
 ) -> None:
-    shown = items(select(candidates, slots, similarity=Similarity(rows), **options))
+    shown = items(chosen(candidates, slots, similarity=Similarity(rows), **options))
     assert len(shown) == len(set(shown)) == min(slots, len(candidates))
 
 
@@ -249,18 +273,29 @@ def test_caps_hold_while_others_can_fill_the_slots(
     candidates: list[Candidate], rows: dict[str, Any], slots: int, options: dict[str, Any]
 ) -> None:
     cap = options["max_per_category"]
-    unburied = [one for one in candidates if not one.buried]
+    fresh = [one for one in candidates if not one.buried and not one.ignored]
     room = sum(
         number if category is None or cap is None else min(cap, number)
-        for category, number in Counter(one.product.category for one in unburied).items()
+        for category, number in Counter(one.product.category for one in fresh).items()
     )
     assume(room >= slots)
     options = {**options, "pins": []}
-    placed = select(candidates, slots, similarity=Similarity(rows), **options).placed
+    placed = chosen(candidates, slots, similarity=Similarity(rows), **options).placed
     of_category = Counter(one.candidate.product.category for one in placed)
     del of_category[None]
     assert max(of_category.values(), default=0) <= (cap or slots)
-    assert not any(one.over_cap or one.candidate.buried for one in placed)
+    assert not any(one.over_cap or one.candidate.buried or one.candidate.ignored for one in placed)
+
+
+@given(candidate_lists(), row_sets, st.integers(1, 6), options)
+def test_nothing_is_shown_while_something_fresher_is_left(
+    candidates: list[Candidate], rows: dict[str, Any], slots: int, options: dict[str, Any]
+) -> None:
+    """Whatever caps say: what is buried or was ignored gets no slot that another could have."""
+    options = {**options, "pins": []}
+    placed = chosen(candidates, slots, similarity=Similarity(rows), **options).placed
+    staleness = [(one.candidate.buried, one.candidate.ignored > 0) for one in placed]
+    assert staleness == sorted((one.buried, one.ignored > 0) for one in candidates)[:slots]
 
 
 @given(candidate_lists(), row_sets, st.integers(1, 6), options, st.sampled_from(letters), st.floats(1, 20))
@@ -279,8 +314,8 @@ def test_a_boost_never_moves_its_item_back(
         msgspec.structs.replace(one, boost=one.boost * factor) if one.ranked.item_id == item_id else one
         for one in candidates
     ]
-    before = items(select(candidates, slots, similarity=Similarity(rows), **options))
-    after = items(select(boosted, slots, similarity=Similarity(rows), **options))
+    before = items(chosen(candidates, slots, similarity=Similarity(rows), **options))
+    after = items(chosen(boosted, slots, similarity=Similarity(rows), **options))
     assert slot_of(after) <= slot_of(before)
 
 
@@ -316,5 +351,5 @@ def test_variety_is_maximal_marginal_relevance_written_out(
         best = max(left, key=value)
         left.remove(best)
         expected.append(best)
-    shown = items(select(plain, slots, similarity=similarity, diversity=diversity))
+    shown = items(chosen(plain, slots, similarity=similarity, diversity=diversity))
     assert shown == "".join(one.ranked.item_id for one in expected)
