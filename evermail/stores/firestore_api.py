@@ -42,7 +42,7 @@ _OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     # A store that comes back should be noticed soon, not after gRPC's usual two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 5_000),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
     ("grpc.keepalive_time_ms", 60_000),
 ]
 
