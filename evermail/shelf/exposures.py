@@ -29,8 +29,8 @@ RETENTION_US = 60 * clock.DAY
 """As many days as `Fatigue.days` may have."""
 
 UNDER_WAY_US = clock.HOUR
-"""What a function has read before a withdrawal was stored is refused after it, even if the function's clock is
-so far ahead, or the withdrawal has waited for the store for so long."""
+"""What a function has read before a withdrawal was stored is refused after it, even if the function's clock
+is so far ahead, or the withdrawal has waited for the store for so long."""
 
 
 def merged(documents: Iterable[Exposures], erased_at: int) -> tuple[Exposure, ...]:

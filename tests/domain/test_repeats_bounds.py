@@ -15,6 +15,7 @@ from shopper_support import LATER, NOW, event
 
 from evermail import clock, repeats, shopper
 from evermail.decay import UNIT
+from evermail.event_ids import hash_of_id
 from evermail.events import Consent, Event
 from evermail.repeats import ROW_ID, WINDOW
 from evermail.shopper import MAX_HISTORY, ShopperState, Updates
@@ -250,14 +251,13 @@ def test_what_leaves_a_history_is_nothing_to_come_back_to(name: str) -> None:
     assert returns(ledger) == {"1n0-": 2}
 
 
-def test_what_comes_late_after_an_erasure_makes_nothing_known_again() -> None:
-    """The touches that are left begin where returns end, and older ones come before them."""
+def test_what_is_not_known_stays_so_when_nothing_is_left() -> None:
+    """A withdrawal and a new consent, both of long ago: what is older than where returns end may come again."""
     events = [event("ABC"[at % 3], at=1000 * at) for at in range(MAX_HISTORY + 1)]
-    ends = WINDOW * 1000
-    erasure = event((), at=ends - 500, name="erase_user")
-    older = [event("AB"[at % 2], at=ends - 400 + at) for at in range(WINDOW + 10)]
+    said = [event((), at=at, name="update_consent", consent=Consent(at > 5)) for at in (5, 6)]
+    older = [event("AB"[at % 2], at=100 + at) for at in range(MAX_HISTORY + 30)]
     ledger, state = Ledger(), ShopperState()
-    take(state, ledger, *events, erasure)
+    take(state, ledger, *events, *said)
     before = sum(returns(ledger).values())
     take(state, ledger, *older)
     assert sum(returns(ledger).values()) == before
@@ -266,10 +266,11 @@ def test_what_comes_late_after_an_erasure_makes_nothing_known_again() -> None:
 
 def test_at_the_moment_where_they_end_nothing_is_counted() -> None:
     """All happens at once: no touch is later than those that are not known."""
+    events = sorted((event("A", at=0) for _ in range(MAX_HISTORY + 20)), key=hash_of_id)
     ledger, state = Ledger(), ShopperState()
-    take(state, ledger, *(event("A", at=0) for _ in range(MAX_HISTORY + 1)))
+    take(state, ledger, *events[: MAX_HISTORY + 1])
     before = returns(ledger)
-    take(state, ledger, *(event("A", at=0) for _ in range(20)))
+    take(state, ledger, *events[MAX_HISTORY + 1 :])
     assert returns(ledger) == before
 
 
