@@ -252,7 +252,7 @@ def test_what_leaves_a_history_is_nothing_to_come_back_to(name: str) -> None:
 
 
 def test_what_is_not_known_stays_so_when_nothing_is_left() -> None:
-    """A withdrawal and a new consent, both of long ago: what is older than where returns end may come again."""
+    """A withdrawal and a new consent, both of long ago: what is older than where returns end may come."""
     events = [event("ABC"[at % 3], at=1000 * at) for at in range(MAX_HISTORY + 1)]
     said = [event((), at=at, name="update_consent", consent=Consent(at > 5)) for at in (5, 6)]
     older = [event("AB"[at % 2], at=100 + at) for at in range(MAX_HISTORY + 30)]
