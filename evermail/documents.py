@@ -148,14 +148,24 @@ class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Impression(Document):
-    """What a shopper was shown by a campaign; `id` is `campaign:shopper`."""
+    """What a shopper was shown by a campaign last; `id` is `campaign:shopper` (`evermail.impressions`)."""
 
     COLLECTION: ClassVar[str] = "impressions"
 
     shopper: str
     source: str
     slots: list[Shown] = []
+    campaign: str = ""
+    variant: str = ""
+    """What the campaign's experiment shows this shopper."""
+    as_of: int = 0
+    """Event time of the shopper's newest event that went into it."""
     opens: int = 1
+    """By people; `prefetches` are those of programs that load an email before anybody reads it."""
+    prefetches: int = 0
+    opened_at: int = 0
+    prefetched_at: int = 0
+    """When each last happened, 0 if never."""
 
 
 class Exposure(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
@@ -192,11 +202,29 @@ class Erasure(Document):
     erased_at: int
 
 
+class Variant(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One way of an experiment; `weight` is its share, relative to that of the others."""
+
+    name: str
+    weight: float = 1.0
+    personal: bool = True
+    """Whether it shows what suits each shopper, or what is popular to everybody."""
+    diversity: float | None = None
+    """In place of the policy's."""
+
+
 class Campaign(Document):
+    """A campaign and its experiment (`evermail.experiments`)."""
+
     COLLECTION: ClassVar[str] = "campaigns"
 
     name: str
     template: str
+    holdout: float = 0.0
+    """The share of shoppers, 0 to 1, who are shown what is popular, to measure the others against."""
+    variants: tuple[Variant, ...] = ()
+    category: str = ""
+    """What the campaign is about: where a shopper is unknown, what is popular there comes first."""
 
 
 class Rules(Document):
