@@ -33,8 +33,12 @@ class Why(StrEnum):
         return self in (Why.SEEN_TOGETHER, Why.REMINDER)
 
 
-class Ranked(msgspec.Struct, frozen=True):
-    """An item with the strongest cause for it; `because` is the item or category behind that cause."""
+class Ranked(msgspec.Struct, frozen=True, gc=False):
+    """An item with the strongest cause for it; `because` is the item or category behind that cause.
+
+    An open makes a thousand of these. None can be part of a cycle, and unless the collector is told so, it
+    looks through all that an instance remembers every few dozen opens, for as long as ten of them take.
+    """
 
     item_id: str
     score: float

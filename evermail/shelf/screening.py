@@ -29,7 +29,7 @@ class Out(StrEnum):
     OUTRANKED = "outranked"
 
 
-class Refused(msgspec.Struct, frozen=True):
+class Refused(msgspec.Struct, frozen=True, gc=False):
     """An item that must not be shown; `rule` is the one that says so, `bought_us` when it was bought."""
 
     ranked: Ranked
@@ -38,7 +38,7 @@ class Refused(msgspec.Struct, frozen=True):
     bought_us: int = 0
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """An item that may be shown. `place` is where it stands in its ranking, which decides among equals."""
 
     ranked: Ranked

@@ -367,6 +367,43 @@ def test_a_profile_is_read_anew_at_every_open() -> None:
     assert shop.shows(1) == "Y"
 
 
+def test_what_goes_together_now_shows_after_two_opens_half_a_minute_later() -> None:
+    shop = busy_shop()
+    assert shop.shows(1) == "X"
+    shop.store.documents[Key("neighbors", "A")] = row("A", "KC")
+    shop.now_us += opened.RENEW_US["neighbors"]
+    shop.answer()
+    shop.answer()
+    shop.store.reads.clear()
+    assert shop.shows(1) == "K"
+    assert [collection for collection, _, _ in shop.store.reads] == ["profiles"]
+
+
+def test_after_a_pause_nothing_is_older_than_ten_minutes() -> None:
+    shop = busy_shop()
+    assert shop.shows(1) == "X"
+    shop.store.documents[Key("neighbors", "A")] = row("A", "KC")
+    shop.now_us += 10 * clock.MINUTE
+    assert shop.shows(1) == "K"
+
+
+def test_what_is_popular_now_shows_within_a_quarter_of_a_minute() -> None:
+    shop = busy_shop()
+    assert shop.answer(slots=1, shopper="stranger").items[0].item_id == "S"
+    shop.store.documents[Key("trending", "global")] = trending("global", "TS")
+    shop.now_us += opened.RENEW_US["trending"]
+    assert shop.answer(slots=1, shopper="stranger").items[0].item_id == "T"
+
+
+def test_a_first_row_shows_within_seconds() -> None:
+    shop = busy_shop()
+    del shop.store.documents[Key("neighbors", "B")]
+    shop.answer()
+    shop.store.documents[Key("neighbors", "B")] = row("B", "KCY")
+    shop.now_us += opened.ABSENT_US["neighbors"]
+    assert "K" in shop.shows(3)
+
+
 def test_a_product_that_sells_out_disappears_within_half_a_minute() -> None:
     shop = busy_shop()
     assert shop.shows(1) == "X"
