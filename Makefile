@@ -106,7 +106,7 @@ eval-rows: $(VENV)/.dev  ## The same over the neighbours kept in a row (DATA=fol
 
 eval-lag: $(VENV)/.dev  ## The same with what is known 0 s to 48 h behind (DATA=folder)
 	$(evaluate) --lag 0s,1h,24h,48h $(serenade) $(serenade_test)
-	$(evaluate) --lag 0s,1h,24h,48h $(rsc15) $(rsc15_test)
+	$(evaluate) --lag 0s,1h,24h,48h --chart docs/images/freshness.svg $(rsc15) $(rsc15_test)
 
 eval-parity: $(VENV)/.dev  ## Whether the job, amid copies and disorder, learns the same rows (DATA=folder)
 	$(BIN)/python -m bench.parity $(serenade)
