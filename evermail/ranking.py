@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from itertools import islice
 from math import exp2, fsum, pow, prod
+from sys import float_info
 
 import msgspec
 
@@ -84,7 +85,8 @@ def personal(
     together.add_hops(rows)
     returns = dict(_returns(profile, rows, now_us, constants))
     whole = fsum(together.scores.values())
-    share = (1.0 - sum(returns.values())) / whole if whole > 0.0 else 0.0
+    # What has faded to less than floats can tell apart has faded away: a share of it would be infinite.
+    share = (1.0 - sum(returns.values())) / whole if whole >= float_info.min else 0.0
     ranked = []
     for item_id, score in together.scores.items():
         part, again = share * score, returns.pop(item_id, 0.0)

@@ -241,6 +241,12 @@ def test_reminders_work_without_any_row() -> None:
     assert {one.why for one in ranked} == {Why.REMINDER}
 
 
+def test_what_has_faded_beyond_what_floats_can_tell_is_gone() -> None:
+    ranked = personal(profile("A"), row("A", {"X": 1e-308}))
+    assert [one.item_id for one in ranked] == ["A"]
+    assert ranked[0].score <= 1
+
+
 weights = st.dictionaries(st.sampled_from("ABCDEFGHXYZ"), st.floats(0, 1e6), max_size=8)
 row_sets = st.dictionaries(st.sampled_from("ABCDEFGH"), weights, max_size=8)
 item_sets = st.text("ABCDEFGHXYZ", max_size=14)
