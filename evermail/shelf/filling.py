@@ -26,8 +26,8 @@ MAX_PRODUCTS = 200
 boosted one may stand far down."""
 
 MAX_NAMED = 50
-"""Of these, so many because a pin or an `only` rule names them, and so many that are popular in categories
-which one names."""
+"""Of these, so many because pins and `only` rules name them, and at first so many that are popular in the
+categories which they name."""
 
 
 class Filled(msgspec.Struct):

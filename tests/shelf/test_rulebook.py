@@ -55,6 +55,13 @@ def test_a_product_meets_the_rules_that_are_about_it(rules: tuple[Rule, ...], it
     assert book.rules(book.meeting(item)) == [rule for rule in rules if rule.where.matches(item)]
 
 
+@given(st.lists(st.builds(PriceRange, at_least=st.none() | prices, below=st.none() | prices)), prices)
+def test_a_product_meets_the_prices_that_hold_what_it_costs(ranges: list[PriceRange], price: float) -> None:
+    book = Policy(rules=tuple(Rule(name="a", where=Where(price=one), hide=True) for one in ranges)).book
+    met = book.rules(book.meeting(product("A", price=price)))
+    assert [rule.where.price for rule in met] == [one for one in ranges if one.holds(price)]
+
+
 @given(rule_lists, st.sampled_from(["may", "june", ""]), st.integers(-3, 3))
 def test_those_are_in_force_that_say_so(rules: tuple[Rule, ...], campaign: str, hours: int) -> None:
     book = Policy(rules=rules).book
