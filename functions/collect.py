@@ -4,8 +4,14 @@ The body is one event, a JSON array of events, or `{"events": [...]}`: at most 1
 as `application/json` or as `text/plain` (what `navigator.sendBeacon` sends without a preflight).
 An event must have an `event_id`, by which a repeated one is known. Without `event_time` it gets the
 server's time; a sender that retries should give it, so that the repetition is the same event.
+The body of a request of GA4's Measurement Protocol, a call of Segment's and a batch of them are taken too
+(`functions.incoming`).
 
-One event
+A page of the shop shows by its Origin where it comes from. A server has none: where `EVERMAIL_COLLECT_KEYS`
+are set it needs one of them, as a Bearer token, or as the user name of Basic authentication, where Segment's
+libraries put their write key.
+
+One event, or one call of Segment's
     202  {"accepted": 1}
     400  the code (of `evermail.events.Code`) that says what is wrong with it
 A batch
@@ -15,6 +21,7 @@ A batch
     400  all_events_rejected, with the same members beside the error
 Either
     400  a code of `evermail.events.Code` for the whole body, incomplete_body
+    401  key_missing, key_invalid
     403  origin_not_allowed
     405  method_not_allowed
     413  oversize_payload, too_many_events
@@ -24,6 +31,7 @@ Either
 
 from __future__ import annotations
 
+import hmac
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -64,6 +72,8 @@ class _Collect:
         credentials, which sendBeacon insists on, are harmless."""
         origin = request.headers.get("Origin")
         if origin is None:
+            if self._settings.keys:
+                _check_key(request, self._settings.keys)
             return {"Vary": "Origin"}
         if origin not in self._settings.origins:
             raise Failure(
@@ -75,6 +85,7 @@ class _Collect:
         return {
             "Access-Control-Allow-Origin": origin,
             "Access-Control-Allow-Credentials": "true",
+            "Access-Control-Expose-Headers": "Retry-After",
             "Vary": "Origin",
         }
 
@@ -149,6 +160,21 @@ def _result(index: int, event: Accepted | Refused) -> dict[str, object]:
 
 def _failure(code: Code, message: str) -> Failure:
     return Failure(413 if code is Code.OVERSIZE_PAYLOAD else 400, str(code), message)
+
+
+def _check_key(request: flask.Request, keys: Mapping[str, str]) -> None:
+    sent = request.authorization
+    # Read by scheme: Digest has a user name too, but proves what it says in another way.
+    secret = {"bearer": sent.token, "basic": sent.username}.get(sent.type) if sent else None
+    # Every key is compared, and each in the same time: how long it takes says nothing of any.
+    fits = [hmac.compare_digest((secret or "").encode(), key.encode()) for key in keys.values()]
+    if not any(fits):
+        raise Failure(
+            401,
+            "key_invalid" if sent else "key_missing",
+            "a server sends one of the keys of EVERMAIL_COLLECT_KEYS: Authorization: Bearer SECRET",
+            headers={"WWW-Authenticate": 'Bearer realm="evermail"', "Vary": "Origin"},
+        )
 
 
 def _check_content_type(request: flask.Request) -> None:

@@ -6,6 +6,8 @@ EVERMAIL_SENDERS              trusted From addresses, comma separated; `*@shop.e
 EVERMAIL_EVENTS_TOPIC         `projects/PROJECT/topics/TOPIC`
 EVERMAIL_SHOP_URL             the shop's front page: where a click leads that leads nowhere else
 EVERMAIL_SHOP_ORIGINS         origins whose pages may send events, comma separated; by default none
+EVERMAIL_COLLECT_KEYS         `name:secret` pairs, comma separated: servers that may send events;
+                              by default any server may
 EVERMAIL_FUNCTIONS_URL        where the functions are reached from outside: links of an email then lead there,
                               so that clicks count; by default links lead to the shop at once
 EVERMAIL_SLOTS                how many items when the URL has no `n`: 1 to 20, by default 4
@@ -95,10 +97,12 @@ class ActionSettings(EmailSettings):
 
 @dataclass(frozen=True)
 class CollectSettings:
-    """What `collect` needs to know. `origins` are lower case, as browsers send them."""
+    """What `collect` needs to know. `origins` are lower case, as browsers send them. `keys` are secrets by
+    the name of the server that has them; with none, any server may send events."""
 
     topic: str
     origins: frozenset[str] = frozenset()
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,8 @@ VARIABLES = {
     "wishlist": "STORE TOKEN_KEYS REQUESTS_PER_MINUTE SENDERS EVENTS_TOPIC",
     "feedback": "STORE TOKEN_KEYS REQUESTS_PER_MINUTE SENDERS EVENTS_TOPIC",
     "unsubscribe": "STORE TOKEN_KEYS REQUESTS_PER_MINUTE SENDERS EVENTS_TOPIC",
-    "collect": "EVENTS_TOPIC SHOP_ORIGINS",
+    "collect": "EVENTS_TOPIC SHOP_ORIGINS COLLECT_KEYS",
+    "evermail_js": "",
     "privacy": "STORE EVENTS_TOPIC PRIVACY_KEYS PSEUDONYM_KEYS",
     "readyz": "STORE EVENTS_TOPIC",
     "healthz": "",
@@ -186,7 +191,9 @@ def load_collect(environ: Mapping[str, str]) -> CollectSettings:
                     "EVERMAIL_SHOP_ORIGINS: an entry is not an origin such as https://shop.example (no path)"
                 )
             origins.add(origin.lower())
-    return CollectSettings(topic=topic, origins=frozenset(origins))
+    given = environ.get("EVERMAIL_COLLECT_KEYS", "").strip()
+    keys = _keys(environ, "EVERMAIL_COLLECT_KEYS") if given else {}
+    return CollectSettings(topic=topic, origins=frozenset(origins), keys=keys)
 
 
 def load_privacy(environ: Mapping[str, str]) -> PrivacySettings:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 import json
 
 import flask
@@ -208,6 +210,97 @@ def test_answers_a_preflight() -> None:
     assert response.headers["Access-Control-Allow-Origin"] == SHOP
     assert response.headers["Access-Control-Allow-Methods"] == "POST"
     assert response.headers["Access-Control-Allow-Headers"] == "Content-Type"
+
+
+def test_a_page_may_read_how_long_to_wait() -> None:
+    response = send(post(dumps(EVENT), headers={"Origin": SHOP}), FakePublisher(lambda message: False))
+    assert response.headers["Retry-After"]
+    assert response.headers["Access-Control-Expose-Headers"] == "Retry-After"
+
+
+# Keys for servers
+
+KEYS = {"crm": "a-secret-of-the-crm", "till": "a-secret-of-the-till"}
+
+
+def send_with_keys(headers: dict[str, str], publisher: FakePublisher) -> flask.Response:
+    settings = dataclasses.replace(fakes.COLLECT, keys=KEYS)
+    collect = endpoint("collect", lambda: create_collect(settings, publisher, clock=fakes.now))
+    return collect(post(dumps(EVENT), headers=headers))
+
+
+def basic(user: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": f"Bearer {KEYS['crm']}"},
+        {"Authorization": f"bearer {KEYS['till']}"},
+        {"Authorization": basic(KEYS["crm"])},
+        {"Origin": SHOP},
+    ],
+)
+def test_a_server_with_a_key_and_a_page_of_the_shop_may_send(headers: dict[str, str]) -> None:
+    publisher = FakePublisher()
+    assert send_with_keys(headers, publisher).status_code == 202
+    assert len(publisher.published) == 1
+
+
+@pytest.mark.parametrize(
+    ("authorization", "code"),
+    [
+        (None, "key_missing"),
+        ("Bearer", "key_invalid"),
+        ("Bearer ", "key_invalid"),
+        ("Bearer crm", "key_invalid"),
+        (f"Bearer {KEYS['crm']}x", "key_invalid"),
+        (f"Bearer {KEYS['crm'][:-1]}", "key_invalid"),
+        (f"Digest username={KEYS['crm']}", "key_invalid"),
+        ("Bearer ключ", "key_invalid"),
+        ("Basic !", "key_missing"),
+        (basic(""), "key_invalid"),
+        (basic("crm"), "key_invalid"),
+    ],
+)
+def test_a_server_without_a_key_may_not_send(
+    authorization: str | None, code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publisher = FakePublisher()
+    headers = {} if authorization is None else {"Authorization": authorization.encode().decode("latin-1")}
+    response = send_with_keys(headers, publisher)
+    assert (response.status_code, error_code(response)) == (401, code)
+    assert response.headers["WWW-Authenticate"].startswith("Bearer")
+    assert publisher.published == []
+    assert KEYS["crm"][:-1] not in capsys.readouterr().out
+
+
+# The payloads of others
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"client_id": "1.2", "events": [{"name": "search", "params": {"search_term": SECRET}}]},
+        {"type": "track", "event": "Products Searched", "anonymousId": "a", "properties": {"query": SECRET}},
+        {"batch": [{"type": "track", "event": "Products Searched", "userId": SECRET, "messageId": "m"}]},
+    ],
+)
+def test_takes_what_is_sent_to_ga4_and_segment(body: object, capsys: pytest.CaptureFixture[str]) -> None:
+    publisher = FakePublisher()
+    response = send(post(dumps(body)), publisher)
+    assert (response.status_code, body_of(response)) == (202, {"accepted": 1})
+    [message] = publisher.published
+    assert message.event_time == "2026-11-24T03:00:00.000000Z"
+    assert SECRET not in capsys.readouterr().out
+
+
+def test_a_batch_of_others_has_a_result_for_each_event() -> None:
+    page_view, search = {"name": "page_view"}, {"name": "search", "params": {"search_term": "kettle"}}
+    response = send(post(dumps({"client_id": "1.2", "events": [page_view, search]})))
+    assert response.status_code == 207
+    assert [result["accepted"] for result in body_of(response)["results"]] == [False, True]
 
 
 # Pub/Sub in trouble

@@ -60,6 +60,12 @@ def test_reads_what_collect_needs() -> None:
     assert read.topic == "projects/p/topics/events"
     assert read.origins == {"https://shop.example", "http://127.0.0.1:8080"}
     assert load_collect(TOPIC).origins == frozenset()
+    assert load_collect(TOPIC).keys == {}
+    assert load_collect(EVERYTHING).keys == {"crm": SECRET}
+    assert SECRET not in repr(load_collect(EVERYTHING))
+    with pytest.raises(SettingsError, match="EVERMAIL_COLLECT_KEYS") as caught:
+        load_collect(TOPIC | {"EVERMAIL_COLLECT_KEYS": "short-secret"})
+    assert "short-secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("topic", ["", "events", "projects/p/topics/", "projects/p/topics/a/b"])
@@ -82,6 +88,7 @@ EVERYTHING = (
     | {
         "EVERMAIL_SHOP_URL": "https://shop.example/",
         "EVERMAIL_SHOP_ORIGINS": "https://shop.example",
+        "EVERMAIL_COLLECT_KEYS": f"crm:{SECRET}",
         "EVERMAIL_FUNCTIONS_URL": "https://live.shop.example/",
         "EVERMAIL_SLOTS": "6",
         "EVERMAIL_LOCALE": "de_AT",

@@ -1,0 +1,190 @@
+"""Segment's calls: what becomes of each part, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from evermail import clock
+from evermail.events import Code, Event, EventName
+from functions.incoming import Accepted, Refused, read
+from functions.incoming_segment import NAMES
+from tests.functions.fakes import NOW_US
+
+PRODUCT = {
+    "product_id": "507f1f77",
+    "sku": "G-32",
+    "category": "Games",
+    "name": "Monopoly",
+    "price": 18.99,
+    "quantity": 1,
+}
+TIME = clock.to_rfc3339(NOW_US - clock.HOUR)
+VIEWED = {
+    "type": "track",
+    "event": "Product Viewed",
+    "messageId": "m1",
+    "anonymousId": "a-1",
+    "userId": "u-1",
+    "timestamp": TIME,
+    "properties": {**PRODUCT, "currency": "usd", "value": 18.99, "cart_id": "c1"},
+}
+
+
+def one(call: object) -> Event:
+    received = read(json.dumps(call).encode(), NOW_US)
+    assert not received.batched
+    [event] = received.events
+    assert isinstance(event, Accepted), event
+    return event.event
+
+
+def refused(call: object) -> Code:
+    [event] = read(json.dumps(call).encode(), NOW_US).events
+    assert isinstance(event, Refused), event
+    return event.code
+
+
+def test_a_track_call_keeps_what_it_says_of_the_event_and_nothing_of_the_person() -> None:
+    event = one(
+        {
+            **VIEWED,
+            "context": {"ip": "8.8.8.8", "traits": {"email": "ada@shop.example"}},
+            "writeKey": "secret",
+            "traits": {"name": "Ada"},
+            "integrations": {"All": True},
+        }
+    )
+    assert (event.event_id, event.event_name) == ("m1", EventName.VIEW_ITEM)
+    assert (event.client_id, event.user_id) == ("a-1", "u-1")
+    assert event.event_time == NOW_US - clock.HOUR
+    assert (event.value, event.currency, event.source) == (18.99, "usd", "segment")
+    [item] = event.items
+    assert (item.item_id, item.item_category, item.price, item.quantity) == ("507f1f77", "Games", 18.99, 1)
+    assert item.extra == {"sku": "G-32", "name": "Monopoly"}
+    assert event.extra == {"cart_id": "c1"}
+
+
+@pytest.mark.parametrize("name", sorted(NAMES.keys() - {"Products Searched"}))
+def test_takes_each_of_its_events(name: str) -> None:
+    many = NAMES[name] in (EventName.VIEW_ITEM_LIST, EventName.PURCHASE)
+    properties: dict[str, Any] = {"products": [PRODUCT]} if many else PRODUCT
+    consent = {"consent": {"categoryPreferences": {"Advertising": True}}}
+    event = one({**VIEWED, "event": name, "properties": properties, "context": consent})
+    assert event.event_name is NAMES[name]
+    if name != "Segment Consent Preference Updated":
+        assert [item.item_id for item in event.items] == ["507f1f77"]
+
+
+def test_an_order_is_a_purchase_of_its_products() -> None:
+    products = [PRODUCT, {"sku": 4711, "price": "3.00", "quantity": "2"}]
+    properties = {"order_id": "o1", "total": 27.5, "revenue": 25.0, "currency": "EUR", "products": products}
+    event = one({**VIEWED, "event": "Order Completed", "properties": properties})
+    assert [(item.item_id, item.price, item.quantity) for item in event.items] == [
+        ("507f1f77", 18.99, 1),
+        ("4711", 3.0, 2),
+    ]
+    assert event.value == 25.0
+    assert event.extra == {"order_id": "o1", "total": 27.5, "revenue": 25.0}
+
+
+def test_a_search_has_its_query() -> None:
+    searched = {**VIEWED, "event": "Products Searched"}
+    assert one({**searched, "properties": {"query": "blue roses"}}).search_term == "blue roses"
+    asked = one({**searched, "properties": {"query": {"color": "blue"}}})
+    assert (asked.search_term, asked.extra) == (None, {"query": {"color": "blue"}})
+
+
+def test_identify_joins_browser_and_user() -> None:
+    call = {"type": "identify", "userId": 4711, "anonymousId": "a-1", "traits": {"email": "ada@shop.example"}}
+    event = one(call)
+    assert (event.event_name, event.client_id, event.user_id) == (EventName.IDENTIFY, "a-1", "4711")
+    assert event.extra == {}
+    assert one({key: value for key, value in call.items() if key != "type"}).event_name is EventName.IDENTIFY
+    assert refused({"type": "identify", "userId": "u-1", "traits": {}}) is Code.MISSING_SHOPPER
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"type": "page"}, Code.UNKNOWN_EVENT_NAME),
+        ({"type": 7}, Code.UNKNOWN_EVENT_NAME),
+        ({"event": "Coupon Entered"}, Code.UNKNOWN_EVENT_NAME),
+        ({"event": None}, Code.MISSING_FIELD),
+        ({"type": None, "event": None}, Code.MISSING_FIELD),
+        ({"messageId": ""}, Code.INVALID_IDENTIFIER),
+        ({"messageId": 7}, Code.WRONG_TYPE),
+        ({"timestamp": "2026-11-24"}, Code.INVALID_EVENT_TIME),
+        ({"properties": "none"}, Code.WRONG_TYPE),
+        ({"properties": {}}, Code.MISSING_ITEMS),
+        ({"properties": {"name": "no id"}}, Code.MISSING_FIELD),
+        ({"context": []}, Code.WRONG_TYPE),
+        ({"context": {"consent": 1}}, Code.WRONG_TYPE),
+        ({"event": "Order Completed", "properties": {"products": {}}}, Code.WRONG_TYPE),
+        ({"event": "Order Completed", "properties": {"products": [1]}}, Code.WRONG_TYPE),
+        ({"event": "Segment Consent Preference Updated"}, Code.MISSING_FIELD),
+        ({"userId": None, "anonymousId": None}, Code.MISSING_SHOPPER),
+    ],
+)
+def test_says_what_is_wrong_with_a_call(changes: dict[str, object], code: Code) -> None:
+    assert refused({**VIEWED, **changes}) is code
+
+
+def test_the_time_is_the_first_that_was_sent() -> None:
+    late, later = clock.to_rfc3339(NOW_US - 2), clock.to_rfc3339(NOW_US - 1)
+    untimed = {key: value for key, value in VIEWED.items() if key != "timestamp"}
+    assert one({**VIEWED, "originalTimestamp": late}).event_time == NOW_US - clock.HOUR
+    assert one({**untimed, "originalTimestamp": late, "sentAt": later}).event_time == NOW_US - 2
+    assert one({**untimed, "sentAt": later}).event_time == NOW_US - 1
+    assert one(untimed).event_time == NOW_US
+
+
+@pytest.mark.parametrize(
+    ("preferences", "allowed"),
+    [
+        ({"Advertising": True, "Analytics": True}, True),
+        ({"Advertising": True, "Analytics": False}, False),
+        ({"Personalization": True, "Analytics": False}, True),
+        ({"personalisation": False, "Analytics": True}, False),
+        ({"Advertising": "yes"}, False),
+        ({}, False),
+        (None, None),
+    ],
+)
+def test_consent_is_what_its_categories_say(preferences: object, allowed: bool | None) -> None:
+    consent = one({**VIEWED, "context": {"consent": {"categoryPreferences": preferences}}}).consent
+    assert (None if consent is None else consent.personalization) is allowed
+
+
+def test_what_stands_round_a_batch_holds_for_calls_that_say_nothing_else() -> None:
+    def preferences(allowed: bool) -> dict[str, object]:
+        return {"consent": {"categoryPreferences": {"Advertising": allowed}}}
+
+    untimed = {key: value for key, value in VIEWED.items() if key != "timestamp"}
+    batch = {
+        "batch": [untimed, {**VIEWED, "context": preferences(True)}, {"type": "page"}, 7],
+        "context": preferences(False),
+        "sentAt": clock.to_rfc3339(NOW_US - 5),
+        "writeKey": "secret",
+    }
+    received = read(json.dumps(batch).encode(), NOW_US)
+    assert received.batched
+    first, second, third, fourth = received.events
+    assert isinstance(first, Accepted)
+    assert isinstance(second, Accepted)
+    assert (first.event.event_time, second.event.event_time) == (NOW_US - 5, NOW_US - clock.HOUR)
+    consents = first.event.consent, second.event.consent
+    assert [consent and consent.personalization for consent in consents] == [False, True]
+    assert isinstance(third, Refused)
+    assert isinstance(fourth, Refused)
+    assert (third.code, fourth.code) == (Code.UNKNOWN_EVENT_NAME, Code.NOT_AN_OBJECT)
+
+
+def test_a_call_without_an_id_is_known_by_what_it_says() -> None:
+    anonymous = {key: value for key, value in VIEWED.items() if key != "messageId"}
+    assert one(anonymous).event_id == one(anonymous).event_id
+    assert one(anonymous).event_id != one({**anonymous, "userId": "u-2"}).event_id
+    order = {**anonymous, "event": "Order Completed", "properties": {"order_id": "o1", "products": [PRODUCT]}}
+    assert one(order).event_id == one({**order, "timestamp": clock.to_rfc3339(NOW_US)}).event_id
