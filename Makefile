@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test lint format bench-pipeline bench-writes bench-pubsub bench-stores bench-demo bench-ranking eval eval-rows eval-lag eval-parity tune pictures clean
+.PHONY: help install install-dev demo test lint format bench-pipeline bench-writes bench-pubsub bench-stores bench-demo bench-ranking bench-functions eval eval-rows eval-lag eval-parity tune pictures clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench-writes: $(VENV)/.demo  ## Documents written for each event, over the flush
 
 bench-ranking: $(VENV)/.demo  ## CPU of the ranking of one opened email
 	$(BIN)/python -m bench.bench_ranking
+
+bench-functions: $(VENV)/.demo  ## Opens a second, latency and cold start of the functions (needs wrk for whole figures)
+	$(BIN)/python -m bench.bench_functions
 
 bench-stores: $(VENV)/.demo  ## Documents a second of the stores
 	$(BIN)/python -m bench.bench_stores

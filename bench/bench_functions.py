@@ -1,0 +1,185 @@
+"""How many opened emails two cores answer, beside a function that does nothing, and how long the first takes.
+
+Everything runs on this machine: the function under functions-framework as on Cloud Run, with one process a
+core, the store, and the client, which takes its share of the same cores. Each shopper has a profile, rows of
+neighbours are as long as they get, and no answer is remembered. Prints figures and judges nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+from urllib.parse import urlencode
+
+from bench.http_load import Load, load
+from bench.shelf_load import CATEGORIES, MadeUpShop
+from demo.emulators import EmulatorMissing, firestore_emulator
+from demo.processes import HOST, Child, free_port, port_is_free
+from evermail import repeats
+from evermail.documents import Document, Key, Neighbors, Product, Profile, Trending
+from evermail.stores import Outcome, Store, open_store
+from evermail.tokens import Purpose, Recipient, TokenSigner
+from evermail.trending import CATALOG, GLOBAL, category_scope
+
+PRODUCTS, SHOPPERS = 2_000, 1_000
+TOKEN_KEY, SENDER = "a-key-for-measuring", "offers@shop.example"
+STARTS = 7
+WARM_UP_S = 4.0
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+_FIRST_ANSWER = """
+import time
+begun = time.perf_counter()
+import sys, flask
+from functions import main
+with flask.Flask("cold").test_request_context("/?" + sys.argv[1], headers={"AMP-Email-Sender": sys.argv[2]}):
+    answer = main.recommendations(flask.request)
+took = time.perf_counter() - begun
+assert answer.status_code == 200, answer.get_data()
+assert "apache_beam" not in sys.modules
+sys.stderr.write(f"{took}")
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.bench_functions",
+        description=__doc__,
+        epilog="example: python -m bench.bench_functions --seconds 5 --connections 16",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=10.0, help="of load on each (default 10, at most 120)"
+    )
+    parser.add_argument("--connections", type=int, default=16, help="at once (default 16)")
+    given = parser.parse_args()
+    documents = shop()
+    paths = ["/?" + urlencode({"t": token}) for token in tokens()]
+    print(f"{'':24} {'requests':>10} {'p50':>9} {'p95':>9} {'p99':>9} {'failed':>7}")
+    with tempfile.TemporaryDirectory(prefix="evermail-bench-") as folder:
+        workdir = Path(folder)
+        with _function("empty", _ROOT / "bench" / "empty_function.py", {}, workdir) as port:
+            _print("an empty function", _measure(port, ["/"], given))
+        for name, backend in (("SQLite", _sqlite), ("Firestore emulator", _emulator)):
+            try:
+                with backend(workdir) as (url, environment):
+                    _fill(url, documents)
+                    variables = _variables(url) | environment
+                    source = _ROOT / "functions" / "main.py"
+                    with _function("recommendations", source, variables, workdir) as port:
+                        _measure(port, paths, argparse.Namespace(seconds=WARM_UP_S, connections=16))
+                        _print(f"recommendations, {name}", _measure(port, paths, given))
+            except EmulatorMissing as missing:
+                print(f"recommendations, {name}: not measured, as {missing}")
+        with _sqlite(workdir) as (url, _):
+            took_s = _cold_start(paths[0], _variables(url))
+            print(f"\nfrom import to the first answer: {took_s:.2f} s, without Beam")
+
+
+def shop() -> list[Document]:
+    """Everything that is stored of a made-up shop."""
+    made = MadeUpShop(PRODUCTS, SHOPPERS)
+    items = [f"item-{number}" for number in range(PRODUCTS)]
+    scopes = [GLOBAL, CATALOG, *(category_scope(f"category-{number}") for number in range(CATEGORIES))]
+    keys = [
+        *(Key(Profile.COLLECTION, f"shopper-{number}") for number in range(SHOPPERS)),
+        *(Key(Product.COLLECTION, item) for item in items),
+        *(Key(Neighbors.COLLECTION, row) for row in [repeats.ROW_ID, *items]),
+        *(Key(Trending.COLLECTION, scope) for scope in scopes),
+    ]
+    return list(made.get_many(keys).values())
+
+
+def tokens() -> list[str]:
+    signer = TokenSigner([TOKEN_KEY])
+    recipients = [Recipient(f"shopper-{number}", "bench") for number in range(SHOPPERS)]
+    return [signer.sign(one, purpose=Purpose.RECOMMENDATIONS) for one in recipients]
+
+
+def _variables(url: str) -> dict[str, str]:
+    return {
+        "EVERMAIL_STORE": url,
+        "EVERMAIL_TOKEN_KEYS": TOKEN_KEY,
+        "EVERMAIL_SENDERS": SENDER,
+        "EVERMAIL_REQUESTS_PER_MINUTE": "1000000",
+    }
+
+
+@contextmanager
+def _sqlite(workdir: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    yield f"sqlite:///{workdir / 'bench.sqlite3'}", {}
+
+
+@contextmanager
+def _emulator(workdir: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    with firestore_emulator(log=workdir / "firestore.log") as endpoint:
+        os.environ["FIRESTORE_EMULATOR_HOST"] = endpoint
+        try:
+            yield "firestore://bench-evermail", {"FIRESTORE_EMULATOR_HOST": endpoint}
+        finally:
+            del os.environ["FIRESTORE_EMULATOR_HOST"]
+
+
+def _fill(url: str, documents: list[Document]) -> None:
+    store: Store = open_store(url)
+    with contextlib.closing(store):
+        for start in range(0, len(documents), 400):
+            for result in store.put_many(documents[start : start + 400]):
+                if result.outcome is not Outcome.WRITTEN:
+                    raise SystemExit(f"cannot fill the store: {result.key}: {result.message}")
+
+
+@contextmanager
+def _function(target: str, source: Path, variables: dict[str, str], workdir: Path) -> Iterator[int]:
+    port = free_port()
+    command = [sys.executable, "-m", "functions_framework", "--host", HOST, "--port", str(port)]
+    command += ["--target", target, "--source", str(source)]
+    environment = {**variables, "WORKERS": str(os.cpu_count() or 1), "THREADS": "8"}
+    log = workdir / f"{target}.log"
+    with ExitStack() as exits:
+        child = exits.enter_context(Child(target, command, log=log, env=environment, cwd=_ROOT))
+        child.wait_until(lambda: not port_is_free(port), timeout_s=60)
+        yield port
+
+
+def _measure(port: int, paths: list[str], given: argparse.Namespace) -> Load:
+    return load(
+        HOST,
+        port,
+        paths,
+        headers={"AMP-Email-Sender": SENDER},
+        connections=given.connections,
+        seconds=given.seconds,
+    )
+
+
+def _print(what: str, measured: Load) -> None:
+    print(
+        f"{what:34} {measured.requests_per_s:>8,.0f}/s {measured.p50_ms:>6.1f} ms {measured.p95_ms:>6.1f} ms"
+        f" {measured.p99_ms:>6.1f} ms {measured.failed:>5,}   by {measured.by}"
+    )
+
+
+def _cold_start(path: str, variables: dict[str, str]) -> float:
+    """Seconds, the median of several processes."""
+    took = []
+    for _ in range(STARTS):
+        command = [sys.executable, "-c", _FIRST_ANSWER, path.removeprefix("/?"), SENDER]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, cwd=_ROOT, env={**os.environ, **variables}
+        )
+        took.append(float(done.stderr.splitlines()[-1]))
+    return median(took)
+
+
+if __name__ == "__main__":
+    main()
