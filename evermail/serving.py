@@ -7,17 +7,20 @@ shelf/.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 import msgspec
 
-from evermail import clock
-from evermail.documents import Exposures
+from evermail import clock, impressions
+from evermail.documents import Document, Impression, Shown
 from evermail.ranking import Why
+from evermail.shelf.again import shown_again
 from evermail.shelf.filling import Filled, fill
-from evermail.shelf.opened import ABSENT_US, CACHE_US, RENEW_US, Opened, Reading, read_open
+from evermail.shelf.met import Met, meet
+from evermail.shelf.opened import Opened, read_open
 from evermail.shelf.presentation import RecommendedItem
+from evermail.shelf.reading import ABSENT_US, CACHE_US, RENEW_US, Reading
 from evermail.shelf.selection import Selection
 from evermail.stores import Store
 from evermail.stores.cached import CachedReader
@@ -36,21 +39,25 @@ class Source(StrEnum):
     """Where an answer came from, best first."""
 
     PERSONAL = "personal"
+    SEGMENT = "segment"
+    """What is popular in a category: that of the shopper's newest item, or of the campaign."""
     TRENDING = "trending"
     STATIC = "static"
+    """What the shop lists first, or has laid down for the day when nothing can be read."""
 
 
 class Answer(msgspec.Struct):
     """`as_of` is the event time (microseconds) of this shopper's newest event that went in, 0 if none.
 
-    `to_remember` is what the store should hold once it was shown, so that later campaigns show other items;
-    None if nothing.
+    `to_store` is what the store should hold once it was shown: so that pictures and clicks lead to the same
+    items, and later campaigns show others.
     """
 
     items: list[RecommendedItem]
     source: Source
     as_of: int = 0
-    to_remember: Exposures | None = None
+    variant: str = ""
+    to_store: list[Document] = []
 
 
 class NothingToShow(Exception):
@@ -63,8 +70,8 @@ class NothingToShow(Exception):
 class Recommender:
     """Recommends products to a shopper from stored documents. Safe to share between threads.
 
-    `deadline_s` bounds the time spent waiting for the store in one answer, counted by `monotonic`;
-    `locale` is how prices are written, as in `en_GB`.
+    `deadline_s` bounds the time spent waiting for the store in one answer, counted by `monotonic`; `locale`
+    is how prices are written, as in `en_GB`. `last_resort` is shown where nothing else can be.
     """
 
     def __init__(
@@ -75,6 +82,7 @@ class Recommender:
         monotonic: Callable[[], float] = time.monotonic,
         deadline_s: float = DEADLINE_S,
         locale: str = "en",
+        last_resort: Sequence[RecommendedItem] = (),
     ) -> None:
         self._reader = CachedReader(
             store, CACHE_US, renew_us=RENEW_US, absent_us=ABSENT_US, clock=clock, monotonic=monotonic
@@ -83,30 +91,68 @@ class Recommender:
         self._monotonic = monotonic
         self._deadline_s = deadline_s
         self._locale = locale
+        self._last_resort = list(last_resort)
 
-    def recommend(self, shopper: str, *, slots: int, campaign: str = "") -> Answer:
-        """At most `slots` items for a shopper, in an email of a campaign. Raises `NothingToShow`."""
-        opened, filled, problem = self.open(shopper, slots=slots, campaign=campaign)
+    def recommend(self, shopper: str, *, slots: int, campaign: str = "", prefetch: bool = False) -> Answer:
+        """At most `slots` items for a shopper, in an email of a campaign: those that it showed a moment ago,
+        or the best of now. `prefetch` says that a program asks before anybody reads.
+
+        Raises `NothingToShow`."""
+        about_shopper, read = self._readings()
+        met = meet(about_shopper, read, shopper, campaign, self._clock())
+        last = self._last_shown(met, slots)
+        again = shown_again(met, read, slots, self._locale) if last is not None else None
+        if last is not None and again is not None:
+            answer = Answer(again, Source(last.source), met.as_of, met.variant.name)
+            shown = last.slots
+        else:
+            opened = read_open(about_shopper, read, met)
+            filled = fill(opened, read, slots, self._locale)
+            if not filled.items:
+                return self._with_last_resort(slots, read.problem or about_shopper.problem)
+            answer = Answer(filled.items, source(filled.selection), met.as_of, met.variant.name)
+            shown = [Shown(item.item_id, item.reason) for item in filled.items]
+        answer.to_store = _to_store(met, answer, shown, prefetch)
+        return answer
+
+    def popular(self, *, slots: int, category: str = "") -> Answer:
+        """What everybody may see: popular in a category, if one is given, and then everywhere. Raises
+        `NothingToShow`."""
+        _, read = self._readings()
+        met = meet(read, read, "", "", self._clock(), category=category)
+        filled = fill(read_open(read, read, met), read, slots, self._locale)
         if not filled.items:
-            raise NothingToShow from problem
-        return Answer(
-            items=filled.items,
-            source=source(filled.selection),
-            as_of=opened.profile.as_of if opened.profile is not None else 0,
-            to_remember=opened.to_remember([item.item_id for item in filled.items]),
-        )
+            return self._with_last_resort(slots, read.problem)
+        return Answer(filled.items, source(filled.selection))
 
     def open(
         self, shopper: str, *, slots: int, campaign: str = ""
     ) -> tuple[Opened, Filled, Exception | None]:
-        """What an answer is made of: all that was read, how the slots were filled, perhaps not at all, and
-        what went wrong last."""
-        begun = self._monotonic()
-        about_shopper = Reading(self._reader, self._monotonic, begun + PERSONAL_SHARE * self._deadline_s)
-        read = Reading(self._reader, self._monotonic, begun + self._deadline_s)
-        opened = read_open(about_shopper, read, shopper, campaign, self._clock())
+        """What an answer would be made of now, whatever was shown before: all that was read, how the slots
+        were filled, perhaps not at all, and what went wrong last."""
+        about_shopper, read = self._readings()
+        met = meet(about_shopper, read, shopper, campaign, self._clock())
+        opened = read_open(about_shopper, read, met)
         filled = fill(opened, read, slots, self._locale)
         return opened, filled, read.problem or about_shopper.problem
+
+    def _readings(self) -> tuple[Reading, Reading]:
+        begun = self._monotonic()
+        return (
+            Reading(self._reader, self._monotonic, begun + PERSONAL_SHARE * self._deadline_s),
+            Reading(self._reader, self._monotonic, begun + self._deadline_s),
+        )
+
+    def _last_shown(self, met: Met, slots: int) -> Impression | None:
+        stands = impressions.stands(
+            met.impression, as_of=met.as_of, variant=met.variant.name, slots=slots, now_us=met.now_us
+        )
+        return met.impression if stands else None
+
+    def _with_last_resort(self, slots: int, problem: Exception | None) -> Answer:
+        if not self._last_resort:
+            raise NothingToShow from problem
+        return Answer(self._last_resort[:slots], Source.STATIC)
 
 
 def source(selection: Selection) -> Source:
@@ -114,10 +160,30 @@ def source(selection: Selection) -> Source:
     return min((_SOURCES[one.candidate.ranked.why] for one in selection.placed), key=list(Source).index)
 
 
+def _to_store(met: Met, answer: Answer, shown: list[Shown], prefetch: bool) -> list[Document]:
+    """Nothing of a shopper who wants no email, nor of one who was erased and has not come back."""
+    if not met.may_be_remembered:
+        return []
+    impression = impressions.after(
+        met.impression,
+        campaign=met.campaign,
+        shopper=met.shopper,
+        variant=answer.variant,
+        source=answer.source,
+        slots=shown,
+        as_of=answer.as_of,
+        prefetch=prefetch,
+        now_us=met.now_us,
+    )
+    # What a program has loaded, nobody has seen: it tires nobody.
+    exposures = None if prefetch else met.to_remember([item.item_id for item in answer.items])
+    return [one for one in (exposures, impression) if one is not None]
+
+
 _SOURCES = {
     Why.SEEN_TOGETHER: Source.PERSONAL,
     Why.REMINDER: Source.PERSONAL,
-    Why.TRENDING_CATEGORY: Source.TRENDING,
+    Why.TRENDING_CATEGORY: Source.SEGMENT,
     Why.TRENDING: Source.TRENDING,
     Why.CATALOG: Source.STATIC,
 }

@@ -1,6 +1,7 @@
 """`GET ?t=TOKEN[&n=SLOTS]`: the products for an opened email, as `amp-list` reads them.
 
-200  {"items": [...], "source": "personal" | "trending" | "static", "as_of": RFC 3339 time or null}
+200  {"items": [...], "source", "as_of"}: `source` is personal, segment, trending or static, `as_of` an
+     RFC 3339 time or null
 400  sender_missing, source_origin_missing, token_missing, invalid_slots
 401  token_expired, token_invalid
 403  sender_not_trusted
@@ -14,24 +15,25 @@ Every answer to a trusted sender has the CORS headers, errors included. Never a 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import flask
 
 from evermail import clock
-from evermail.documents import Exposures
+from evermail.documents import Document
 from evermail.serving import DEADLINE_S, Answer, NothingToShow
 from evermail.stores import StoreError
 from evermail.tokens import Purpose, Recipient, TokenSigner
 from functions import amp
 from functions.entry import Handler
-from functions.exposures import Remembered
 from functions.logs import RequestLog
+from functions.prefetch import is_prefetch
 from functions.rate_limit import RateLimit
 from functions.recipients import Recipients
 from functions.responses import Failure, check_method, json_response
 from functions.settings import MAX_SLOTS, RecommendationsSettings, parse_slots
+from functions.shown import Remembered
 
 _METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -39,13 +41,13 @@ _METHODS = ("GET", "HEAD", "OPTIONS")
 class Recommends(Protocol):
     """What is needed of `evermail.serving.Recommender`."""
 
-    def recommend(self, shopper: str, *, slots: int, campaign: str) -> Answer: ...
+    def recommend(self, shopper: str, *, slots: int, campaign: str, prefetch: bool) -> Answer: ...
 
 
 class Remembers(Protocol):
-    """What is needed of `functions.exposures.ExposureWriter`."""
+    """What is needed of `functions.shown.ShownWriter`."""
 
-    def remember(self, exposures: Exposures, *, within_s: float) -> Remembered: ...
+    def remember(self, documents: Sequence[Document], *, within_s: float) -> Remembered: ...
 
 
 def create_recommendations(
@@ -87,10 +89,10 @@ class _Recommendations:
         recipient = self._recipients.of(request)
         log.add(campaign=recipient.campaign)
         begun = self._monotonic()
-        answer = self._recommend(recipient, self._slots(request), log)
-        log.add(source=str(answer.source), items=len(answer.items))
-        if answer.to_remember is not None and request.method == "GET":
-            self._remember(answer.to_remember, begun + DEADLINE_S, log)
+        answer = self._recommend(recipient, self._slots(request), is_prefetch(request), log)
+        log.add(source=str(answer.source), items=len(answer.items), variant=answer.variant)
+        if answer.to_store and request.method == "GET":
+            self._remember(answer.to_store, begun + DEADLINE_S, log)
         return json_response(
             {
                 "items": answer.items,
@@ -106,9 +108,11 @@ class _Recommendations:
             raise Failure(400, "invalid_slots", f"n is a whole number from 1 to {MAX_SLOTS}")
         return slots
 
-    def _recommend(self, recipient: Recipient, slots: int, log: RequestLog) -> Answer:
+    def _recommend(self, recipient: Recipient, slots: int, prefetch: bool, log: RequestLog) -> Answer:
         try:
-            return self._recommender().recommend(recipient.shopper, slots=slots, campaign=recipient.campaign)
+            return self._recommender().recommend(
+                recipient.shopper, slots=slots, campaign=recipient.campaign, prefetch=prefetch
+            )
         except NothingToShow as nothing:
             if nothing.__cause__ is not None:
                 log.add_exception(nothing.__cause__)
@@ -118,7 +122,7 @@ class _Recommendations:
             log.add_exception(error)
             raise Failure(503, "store_unavailable", "the recommendations cannot be read now") from None
 
-    def _remember(self, shown: Exposures, deadline: float, log: RequestLog) -> None:
+    def _remember(self, shown: Sequence[Document], deadline: float, log: RequestLog) -> None:
         """Whatever happens here, the answer stands."""
         try:
             remembered = self._memory().remember(shown, within_s=deadline - self._monotonic())

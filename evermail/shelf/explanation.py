@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -11,6 +11,7 @@ from evermail import clock
 from evermail.documents import Product
 from evermail.ranking import Ranked, Why
 from evermail.shelf.filling import Filled
+from evermail.shelf.met import Met
 from evermail.shelf.opened import Opened
 from evermail.shelf.policy import Rule
 from evermail.shelf.presentation import reason
@@ -72,24 +73,33 @@ class Explanation(msgspec.Struct):
 
 def explain(opened: Opened, filled: Filled, slots: int, products: Mapping[str, Product]) -> Explanation:
     """The explanation of slots that were filled. `products` may have more than were looked up, for titles."""
-    rules = opened.rules
+    rules = opened.met.rules
     explaining = _Explaining(opened, filled, products)
     return Explanation(
-        shopper=opened.shopper,
-        known=opened.profile is not None,
-        campaign=opened.campaign,
-        at=clock.to_rfc3339(opened.now_us),
+        shopper=opened.met.shopper,
+        known=opened.met.profile is not None,
+        campaign=opened.met.campaign,
+        at=clock.to_rfc3339(opened.met.now_us),
         slots=slots,
-        diversity=opened.policy.diversity,
+        diversity=opened.met.policy.diversity,
         rules=f"{rules.file} of {clock.to_rfc3339(rules.updated_at)}" if rules is not None else "",
         shown=explaining.shown(),
         out=explaining.out(),
         not_looked_at=filled.not_looked_at,
         notes=[
+            *_of_shopper(opened.met),
             *(explaining.missed(rule, slots) for rule in filled.selection.missed_pins),
-            *waiting(opened.policy, clock.to_datetime(opened.now_us), opened.campaign),
+            *waiting(opened.met.policy, clock.to_datetime(opened.met.now_us), opened.met.campaign),
         ],
     )
+
+
+def _of_shopper(met: Met) -> Iterator[str]:
+    if met.suppressed:
+        yield "This shopper wants no email: what is known is not used for one any more."
+    if met.variant.name:
+        what = "" if met.variant.personal else ", which shows what is popular"
+        yield f"This shopper is in {met.variant.name!r} of the campaign{what}."
 
 
 class _Explaining:
@@ -149,7 +159,7 @@ class _Explaining:
         if candidate.ignored:
             yield f"{_ignored(candidate)}, but nothing else is left"
         if over_cap:
-            yield f"more of {candidate.product.category} than there should be, but nothing else is left"
+            yield f"more of {candidate.product.category} than there should be, but nothing as fresh is left"
 
     def _refused(self, refused: Refused) -> Explained:
         product = self._products.get(refused.ranked.item_id)
@@ -174,7 +184,7 @@ class _Explaining:
 
     def _why_passed_over(self, candidate: Candidate) -> tuple[Out, str]:
         category = candidate.product.category
-        cap = self._opened.policy.max_per_category
+        cap = self._opened.met.policy.max_per_category
         if candidate.buried:
             burying = next(rule for rule in candidate.rules if rule.bury)
             return Out.BURIED, f"buried by {burying}"
@@ -194,12 +204,12 @@ class _Explaining:
 
     def _until(self, refused: Refused, product: Product | None) -> str:
         category = product.category if product is not None else None
-        days = self._opened.policy.repurchase_after_days.get(category) if category is not None else None
+        days = self._opened.met.policy.repurchase_after_days.get(category) if category is not None else None
         return f"; again from {_day(refused.bought_us + days * clock.DAY)}" if days is not None else ""
 
     @property
     def _purchased(self) -> Mapping[str, int]:
-        return self._opened.profile.purchased if self._opened.profile is not None else {}
+        return self._opened.met.profile.purchased if self._opened.met.profile is not None else {}
 
     def _explained(
         self,

@@ -9,10 +9,11 @@ import msgspec
 
 from evermail.documents import Key, Product
 from evermail.ranking import Ranked, Why
-from evermail.shelf.opened import Opened, Reading
+from evermail.shelf.opened import Opened
 from evermail.shelf.policy import Rule
 from evermail.shelf.popular import in_turn, popular
 from evermail.shelf.presentation import RecommendedItem, present
+from evermail.shelf.reading import Reading
 from evermail.shelf.screening import Candidate, Out, Refused
 from evermail.shelf.selection import Selection, select
 from evermail.shelf.similarity import Similarity
@@ -49,9 +50,9 @@ def fill(opened: Opened, read: Reading, slots: int, locale: str) -> Filled:
     likely = filling.worth_reading(opened.personal)
     general = filling.worth_reading(opened.general)
     there = filling.worth_reading(in_turn([popular([one]) for one in opened.listed]))
-    step = MAX_PRODUCTS if opened.screen.boosts else slots * CANDIDATES_PER_SLOT
+    step = MAX_PRODUCTS if opened.met.screen.boosts else slots * CANDIDATES_PER_SLOT
     first = in_turn([likely[:step], general[:step]])
-    filling.look_up(read, [*_named(opened.screen.naming), *there[:MAX_NAMED], *first])
+    filling.look_up(read, [*_named(opened.met.screen.naming), *there[:MAX_NAMED], *first])
     items, selection = filling.choose(read)
     further = in_turn([likely[step:], general[step:], there[MAX_NAMED:]])
     if further and selection.strained:
@@ -78,9 +79,9 @@ def _named(naming: Sequence[Rule]) -> list[Ranked]:
 
 class _Filling:
     def __init__(self, opened: Opened, slots: int, locale: str) -> None:
-        self._opened = opened
-        self._policy = opened.policy
-        self._purchased = opened.profile.purchased if opened.profile is not None else {}
+        self._screen = opened.met.screen
+        self._policy = opened.met.policy
+        self._purchased = opened.met.profile.purchased if opened.met.profile is not None else {}
         self._slots = slots
         self._locale = locale
         self._judged = 0
@@ -97,7 +98,7 @@ class _Filling:
             return list(ranking)
         worth = []
         for ranked in ranking:
-            refused = self._opened.screen.before_reading(ranked)
+            refused = self._screen.before_reading(ranked)
             if refused is None:
                 worth.append(ranked)
             else:
@@ -118,9 +119,9 @@ class _Filling:
         found = read.keys([Key(Product.COLLECTION, one) for one in ids]).values()
         new = {one.id: one for one in found if isinstance(one, Product)}
         self.products.update(new)
-        self._tellable.update({one.id: one for one in new.values() if not self._opened.screen.hides(one)})
+        self._tellable.update({one.id: one for one in new.values() if not self._screen.hides(one)})
         for ranked in looked:
-            judged = self._opened.screen.judge(ranked, self._judged, self.products.get(ranked.item_id))
+            judged = self._screen.judge(ranked, self._judged, self.products.get(ranked.item_id))
             self._judged += 1
             if isinstance(judged, Candidate):
                 self.candidates.append(judged)
@@ -142,7 +143,7 @@ class _Filling:
                 similarity=self.similarity,
                 diversity=self._policy.diversity,
                 max_per_category=self._policy.max_per_category,
-                pins=self._opened.screen.pins,
+                pins=self._screen.pins,
             )
             items: list[RecommendedItem] = []
             unwritable: set[str] = set()

@@ -160,6 +160,12 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
         """The rules, arranged at the first open that asks: an instance reads them anew every few seconds."""
         return RuleBook(self.rules)
 
+    def with_diversity(self, diversity: float) -> Policy:
+        """The same but for that, and with the rules as they are arranged already."""
+        other = msgspec.structs.replace(self, diversity=diversity)
+        other.__dict__["book"] = self.book
+        return other
+
     def may_be_shown_again(self, category: str | None, bought_us: int, now_us: int) -> bool:
         """Whether an item that was bought then may be shown to its buyer now."""
         days = self.repurchase_after_days.get(category) if category is not None else None

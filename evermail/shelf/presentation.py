@@ -30,7 +30,12 @@ def present(
 
     Raises `ValueError` if its price cannot be written.
     """
-    product = products[ranked.item_id]
+    why = "You bought this before" if bought else reason(ranked, products)
+    return item(products[ranked.item_id], why, locale)
+
+
+def item(product: Product, reason: str, locale: str) -> RecommendedItem:
+    """A slot with a product, at its price of now. Raises `ValueError` if that cannot be written."""
     price, was = product.price_now, ""
     if price < product.price:
         was = format_price(product.price, product.currency, locale)
@@ -41,7 +46,7 @@ def present(
         was=was,
         image=product.image_url,
         url=product.url,
-        reason="You bought this before" if bought else reason(ranked, products),
+        reason=reason,
     )
 
 

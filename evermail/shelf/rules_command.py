@@ -16,9 +16,9 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from evermail import clock
 from evermail.documents import Key, Product, Rules
-from evermail.shelf.opened import CACHE_US
 from evermail.shelf.policy import Policy
 from evermail.shelf.reach import Reach, reach
+from evermail.shelf.reading import CACHE_US
 from evermail.shelf.rules_file import RulesRefused, read_rules
 from evermail.shelf.schema import schema
 from evermail.shelf.store_option import NO_ANSWER, WRONG_USE, opened

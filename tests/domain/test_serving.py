@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from evermail import clock, repeats
 from evermail.documents import Document, Key, Neighbor, Neighbors, Product, Profile, Seen, Trending
 from evermail.serving import Answer, NothingToShow, Recommender, Source
-from evermail.shelf import filling, opened
+from evermail.shelf import filling, reading
 from evermail.shelf.presentation import RecommendedItem
 from evermail.stores import StoreError, StoreUnavailable
 
@@ -351,7 +351,7 @@ def test_an_open_takes_few_reads_and_the_next_ones_fewer() -> None:
     ]
     shop.store.reads.clear()
     shop.answer()
-    assert shop.store.reads == [("profiles", 3, pytest.approx(0.14))], "with erasure and exposures"
+    assert shop.store.reads == [("profiles", 4, pytest.approx(0.14))], "with erasure, suppression, exposures"
 
 
 def test_a_strangers_first_open_takes_two_reads() -> None:
@@ -371,7 +371,7 @@ def test_what_goes_together_now_shows_after_two_opens_half_a_minute_later() -> N
     shop = busy_shop()
     assert shop.shows(1) == "X"
     shop.store.documents[Key("neighbors", "A")] = row("A", "KC")
-    shop.now_us += opened.RENEW_US["neighbors"]
+    shop.now_us += reading.RENEW_US["neighbors"]
     shop.answer()
     shop.answer()
     shop.store.reads.clear()
@@ -391,7 +391,7 @@ def test_what_is_popular_now_shows_within_a_quarter_of_a_minute() -> None:
     shop = busy_shop()
     assert shop.answer(slots=1, shopper="stranger").items[0].item_id == "S"
     shop.store.documents[Key("trending", "global")] = trending("global", "TS")
-    shop.now_us += opened.RENEW_US["trending"]
+    shop.now_us += reading.RENEW_US["trending"]
     assert shop.answer(slots=1, shopper="stranger").items[0].item_id == "T"
 
 
@@ -400,7 +400,7 @@ def test_a_first_row_shows_within_seconds() -> None:
     del shop.store.documents[Key("neighbors", "B")]
     shop.answer()
     shop.store.documents[Key("neighbors", "B")] = row("B", "KCY")
-    shop.now_us += opened.ABSENT_US["neighbors"]
+    shop.now_us += reading.ABSENT_US["neighbors"]
     assert "K" in shop.shows(3)
 
 
@@ -408,7 +408,7 @@ def test_a_product_that_sells_out_disappears_within_half_a_minute() -> None:
     shop = busy_shop()
     assert shop.shows(1) == "X"
     shop.store.documents[Key("products", "X")] = product("X", available=False)
-    shop.now_us += opened.CACHE_US["products"]
+    shop.now_us += reading.CACHE_US["products"]
     assert "X" not in shop.shows(3)
 
 

@@ -19,9 +19,9 @@ from evermail.shelf.presentation import RecommendedItem
 from evermail.stores import StoreUnavailable, WriteResult
 from evermail.tokens import Recipient, TokenSigner
 from functions.amp_cors import TrustedSenders
-from functions.exposures import Remembered
 from functions.publisher import Message
 from functions.settings import CollectSettings, RecommendationsSettings
+from functions.shown import Remembered
 
 NOW_US = clock.from_datetime(clock.to_datetime(0).replace(year=2026, month=11, day=24, hour=3))
 KEY = "a-key-of-some-length"
@@ -102,17 +102,19 @@ class FakeRecommender:
     """Fills every slot, and remembers whom it was asked about."""
 
     def __init__(
-        self, *, as_of: int = NOW_US, error: Exception | None = None, to_remember: Exposures | None = None
+        self, *, as_of: int = NOW_US, error: Exception | None = None, to_store: Sequence[Document] = ()
     ) -> None:
         self.asked: list[tuple[str, int]] = []
         self.campaigns: list[str] = []
+        self.prefetches: list[bool] = []
         self._as_of = as_of
         self._error = error
-        self._to_remember = to_remember
+        self._to_store = list(to_store)
 
-    def recommend(self, shopper: str, *, slots: int, campaign: str) -> Answer:
+    def recommend(self, shopper: str, *, slots: int, campaign: str, prefetch: bool) -> Answer:
         self.asked.append((shopper, slots))
         self.campaigns.append(campaign)
+        self.prefetches.append(prefetch)
         if self._error:
             raise self._error
         items = [
@@ -126,18 +128,18 @@ class FakeRecommender:
             )
             for n in range(slots)
         ]
-        return Answer(items=items, source=Source.PERSONAL, as_of=self._as_of, to_remember=self._to_remember)
+        return Answer(items=items, source=Source.PERSONAL, as_of=self._as_of, to_store=self._to_store)
 
 
 class FakeMemory:
     """Keeps what it is to remember, with the time that it is given for it, or fails."""
 
     def __init__(self, error: Exception | None = None) -> None:
-        self.given: list[tuple[Exposures, float]] = []
+        self.given: list[tuple[Sequence[Document], float]] = []
         self._error = error
 
-    def remember(self, exposures: Exposures, *, within_s: float) -> Remembered:
-        self.given.append((exposures, within_s))
+    def remember(self, documents: Sequence[Document], *, within_s: float) -> Remembered:
+        self.given.append((documents, within_s))
         if self._error:
             raise self._error
         return Remembered.WRITTEN

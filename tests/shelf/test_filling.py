@@ -50,6 +50,11 @@ def shop(*documents: Document) -> Shop:
     )
 
 
+def remembered(answer: Answer) -> Exposures | None:
+    """What the store is to know of what was shown, for later campaigns."""
+    return next((one for one in answer.to_store if isinstance(one, Exposures)), None)
+
+
 def exposed(*campaigns: tuple[str, str], shopper: str = "ann") -> Exposures:
     listed = tuple(Exposure(name, NOW - clock.HOUR, tuple(items)) for name, items in campaigns)
     return Exposures(id=shopper, version=3, updated_at=NOW, campaigns=listed)
@@ -147,8 +152,7 @@ def test_after_some_campaigns_all_that_there_is_takes_turns() -> None:
     seen = []
     for number in range(15):
         answer = of.answer(2, f"c{number}")
-        assert answer.to_remember is not None
-        of.store.documents[answer.to_remember.key] = answer.to_remember
+        of.store.documents.update({one.key: one for one in answer.to_store})
         seen.append("".join(item.item_id for item in answer.items))
     assert seen == ["XY"] * 3 + ["ZB"] * 3 + ["AP"] * 3 + ["QR"] * 3 + ["XY", "ZB", "AP"]
 
@@ -158,31 +162,30 @@ def test_it_is_read_with_the_profile_under_every_name_that_leads_there() -> None
     of.store.documents[Key("profiles", "cookie")] = moved("cookie")
     answer = of.answer(1, shopper="cookie")
     assert answer.items[0].item_id == "Y"
-    kinds = "profiles", "erasures", "exposures"
+    kinds = "profiles", "erasures", "suppressions", "exposures"
     for read, who in zip(of.store.reads, ("cookie", "ann"), strict=False):
-        assert read[:3] == [Key(kind, who) for kind in kinds]
-    assert answer.to_remember is not None
-    assert answer.to_remember.id == "ann"
-    assert [one.campaign for one in answer.to_remember.campaigns] == ["may", "feb", "jan"], (
+        assert read[:4] == [Key(kind, who) for kind in kinds]
+    assert remembered(answer) is not None
+    assert remembered(answer).id == "ann"
+    assert [one.campaign for one in remembered(answer).campaigns] == ["may", "feb", "jan"], (
         "not the browser's"
     )
 
 
 def test_what_was_shown_is_to_be_remembered_once() -> None:
     of = shop()
-    remembered = of.answer(2).to_remember
-    assert remembered is not None
-    assert remembered.campaigns == (Exposure("may", NOW, ("X", "Y")),)
-    of.store.documents[remembered.key] = remembered
-    assert of.answer(2).to_remember is None
+    answer = of.answer(2)
+    assert remembered(answer).campaigns == (Exposure("may", NOW, ("X", "Y")),)
+    of.store.documents.update({one.key: one for one in answer.to_store})
+    assert remembered(of.answer(2)) is None
 
 
 def test_of_whom_nothing_may_be_known_nothing_is_remembered() -> None:
-    assert shop().answer(2, shopper="stranger").to_remember is None
+    assert remembered(shop().answer(2, shopper="stranger")) is None
     of = shop()
     of.store.documents[Key("profiles", "ann")] = profile("")
-    assert of.answer(2).to_remember is None
-    assert shop().answer(2, campaign="").to_remember is None
+    assert remembered(of.answer(2)) is None
+    assert remembered(shop().answer(2, campaign="")) is None
 
 
 THRICE = ("jan", "X"), ("feb", "X"), ("mar", "X")
@@ -195,8 +198,8 @@ def test_what_a_browser_was_shown_does_not_outlive_the_erasure_of_its_user() -> 
     of.store.documents[Key("erasures", "ann")] = erased()
     answer = of.answer(1, shopper="cookie")
     assert answer.items[0].item_id == "X"
-    assert answer.to_remember is not None
-    assert answer.to_remember.campaigns == (Exposure("may", NOW, ("X",)),)
+    assert remembered(answer) is not None
+    assert remembered(answer).campaigns == (Exposure("may", NOW, ("X",)),)
 
 
 def test_an_erasure_under_a_former_name_holds_under_the_new_one() -> None:
@@ -208,11 +211,11 @@ def test_what_a_late_write_brings_back_after_an_erasure_is_not_used_and_goes_at_
     of = shop(exposed(*THRICE, ("may", "X")), erased())
     answer = of.answer(1)
     assert answer.items[0].item_id == "X"
-    assert answer.to_remember is not None
-    assert answer.to_remember.campaigns == (Exposure("may", NOW, ("X",)),)
-    assert answer.to_remember.version > 3, "or the store would keep what it has"
-    of.store.documents[answer.to_remember.key] = answer.to_remember
-    assert of.answer(1).to_remember is None
+    assert remembered(answer) is not None
+    assert remembered(answer).campaigns == (Exposure("may", NOW, ("X",)),)
+    assert remembered(answer).version > 3, "or the store would keep what it has"
+    of.store.documents[remembered(answer).key] = remembered(answer)
+    assert remembered(of.answer(1)) is None
 
 
 def test_what_was_shown_since_an_erasure_counts() -> None:
@@ -224,7 +227,7 @@ def test_without_a_history_what_was_shown_is_not_used() -> None:
     of.store.documents[Key("profiles", "ann")] = profile("")
     answer = of.answer(3)
     assert "".join(item.item_id for item in answer.items) == "PQR"
-    assert answer.to_remember is None
+    assert remembered(answer) is None
 
 
 # Whatever the rules say

@@ -12,8 +12,8 @@ import pytest
 from evermail.documents import Document
 from evermail.stores import Outcome, WriteResult
 from functions.entry import endpoint
-from functions.exposures import MAX_WAITING, ExposureWriter, Remembered
 from functions.recommendations import create_recommendations
+from functions.shown import MAX_WAITING, Remembered, ShownWriter
 from tests.functions import fakes
 from tests.functions.fakes import EXPOSURES, FakeMemory, FakeRecommender, body_of, get, token
 
@@ -39,10 +39,10 @@ class GatedStore(fakes.DownStore):
 @pytest.fixture
 def writers() -> Iterator[Any]:
     """Makes writers, and ends their threads."""
-    made: list[tuple[GatedStore, ExposureWriter]] = []
+    made: list[tuple[GatedStore, ShownWriter]] = []
 
-    def make(store: GatedStore) -> ExposureWriter:
-        made.append((store, ExposureWriter(store)))
+    def make(store: GatedStore) -> ShownWriter:
+        made.append((store, ShownWriter(store)))
         return made[-1][1]
 
     yield make
@@ -63,14 +63,14 @@ def writers() -> Iterator[Any]:
 )
 def test_says_what_became_of_a_write(writers: Any, outcome: Any, remembered: Remembered) -> None:
     store = GatedStore(outcome)
-    assert writers(store).remember(EXPOSURES, within_s=10) is remembered
+    assert writers(store).remember([EXPOSURES], within_s=10) is remembered
     assert store.written == [EXPOSURES]
 
 
 def test_a_store_that_hangs_is_left_to_itself_and_may_still_finish(writers: Any) -> None:
     store = GatedStore(is_open=False)
     writer = writers(store)
-    assert writer.remember(EXPOSURES, within_s=0.001) is Remembered.LATE
+    assert writer.remember([EXPOSURES], within_s=0.001) is Remembered.LATE
     store.gate.set()
     writer.close()
     assert store.written == [EXPOSURES]
@@ -81,7 +81,7 @@ def test_a_late_failure_is_logged_without_saying_whose_it_is(
 ) -> None:
     store = GatedStore(RuntimeError(EXPOSURES.id), is_open=False)
     writer = writers(store)
-    writer.remember(EXPOSURES, within_s=0.001)
+    writer.remember([EXPOSURES], within_s=0.001)
     store.gate.set()
     writer.close()
     [line] = capsys.readouterr().out.splitlines()
@@ -92,7 +92,7 @@ def test_a_late_failure_is_logged_without_saying_whose_it_is(
 def test_while_a_store_hangs_no_more_than_a_few_writes_wait_for_it(writers: Any) -> None:
     store = GatedStore(is_open=False)
     writer = writers(store)
-    outcomes = [writer.remember(EXPOSURES, within_s=0.001) for _ in range(MAX_WAITING + 3)]
+    outcomes = [writer.remember([EXPOSURES], within_s=0.001) for _ in range(MAX_WAITING + 3)]
     assert outcomes == [Remembered.LATE] * MAX_WAITING + [Remembered.BUSY] * 3
     assert store.written == []
 
@@ -100,7 +100,7 @@ def test_while_a_store_hangs_no_more_than_a_few_writes_wait_for_it(writers: Any)
 def test_with_no_time_left_it_is_begun_and_not_waited_for(writers: Any) -> None:
     store = GatedStore(is_open=False)
     writer = writers(store)
-    assert writer.remember(EXPOSURES, within_s=-1.0) is Remembered.LATE
+    assert writer.remember([EXPOSURES], within_s=-1.0) is Remembered.LATE
     store.gate.set()
     writer.close()
     assert store.written == [EXPOSURES]
@@ -113,7 +113,7 @@ def opened(
     memory: FakeMemory, *, method: str = "GET", seconds: Sequence[float] = (5.0, 5.03), **options: Any
 ) -> Any:
     clock = iter(seconds)
-    recommender = FakeRecommender(**{"to_remember": EXPOSURES, **options})
+    recommender = FakeRecommender(**{"to_store": [EXPOSURES], **options})
     handler = create_recommendations(
         fakes.RECOMMENDATIONS,
         lambda: recommender,
@@ -130,13 +130,13 @@ def test_an_open_is_remembered_within_what_is_left_of_the_deadline(
 ) -> None:
     memory = FakeMemory()
     response, recommender = opened(memory)
-    assert memory.given == [(EXPOSURES, pytest.approx(0.17))]
+    assert memory.given == [([EXPOSURES], pytest.approx(0.17))]
     assert recommender.campaigns == [fakes.RECIPIENT.campaign]
-    assert "to_remember" not in body_of(response)
+    assert "to_store" not in body_of(response)
     assert json.loads(capsys.readouterr().out)["remembered"] == "written"
 
 
-@pytest.mark.parametrize("options", [{"method": "HEAD"}, {"to_remember": None}])
+@pytest.mark.parametrize("options", [{"method": "HEAD"}, {"to_store": []}])
 def test_what_need_not_be_remembered_is_not(options: dict[str, Any]) -> None:
     memory = FakeMemory()
     assert opened(memory, **options)[0].status_code == 200

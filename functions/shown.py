@@ -1,21 +1,23 @@
-"""Remembers what an email has shown, without the answer ever waiting longer than it may.
+"""Stores what an email has shown, without the answer ever waiting longer than it may.
 
 The write is made before the answer leaves: once it has left, Cloud Run takes the CPU away (unless it is paid
 for between requests), and a write that was put off would stand still, often for good. So a thread makes the
-write, and the request waits for it for what is left of its deadline. It is one small document, and only for
-what this campaign has not shown yet: most opens write nothing. What comes too late goes on as far as the CPU
-allows; a lost one means that an item may be shown once more.
+write, and the request waits for it for what is left of its deadline. It is one small document, or two where
+this campaign shows something for the first time; what is opened again within a minute writes nothing.
+What comes too late goes on as far as the CPU allows; where it is lost, a click may lead to an item that has
+moved to this slot since, and an item may be shown once more.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
 from enum import StrEnum
 
-from evermail.documents import Exposures
+from evermail.documents import Document
 from evermail.stores import Outcome, Store
 
 THREADS = 4
@@ -36,20 +38,20 @@ class Remembered(StrEnum):
     """Too many others wait for the store: it was not begun."""
 
 
-class ExposureWriter:
+class ShownWriter:
     """Writes to a store from threads of its own. Safe to share between threads."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="exposures")
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="shown")
         self._room = threading.Semaphore(MAX_WAITING)
 
-    def remember(self, exposures: Exposures, *, within_s: float) -> Remembered:
+    def remember(self, documents: Sequence[Document], *, within_s: float) -> Remembered:
         """Returns within that time, whatever the store does, and at once if there is none left; never raises
         for what goes wrong with it."""
         if not self._room.acquire(blocking=False):
             return Remembered.BUSY
-        writing = self._threads.submit(self._write, exposures)
+        writing = self._threads.submit(self._write, documents)
         try:
             return writing.result(timeout=max(0.0, within_s))
         except NotInTime:
@@ -59,17 +61,16 @@ class ExposureWriter:
     def close(self) -> None:
         self._threads.shutdown()
 
-    def _write(self, exposures: Exposures) -> Remembered:
+    def _write(self, documents: Sequence[Document]) -> Remembered:
         try:
-            [result] = self._store.put_many([exposures])
-            return _REMEMBERED.get(result.outcome, Remembered.FAILED)
+            outcomes = {result.outcome for result in self._store.put_many(documents)}
+            if outcomes - {Outcome.WRITTEN, Outcome.STALE}:
+                return Remembered.FAILED
+            return Remembered.OVERTAKEN if Outcome.STALE in outcomes else Remembered.WRITTEN
         except Exception:  # a store that breaks its promise not to raise costs no answer either
             return Remembered.FAILED
         finally:
             self._room.release()
-
-
-_REMEMBERED = {Outcome.WRITTEN: Remembered.WRITTEN, Outcome.STALE: Remembered.OVERTAKEN}
 
 
 def _log_failure(writing: Future[Remembered]) -> None:

@@ -1,0 +1,194 @@
+"""Who opens an email, as far as the first read tells: whom to rank for, under which rules.
+
+One read, and one more for each move of the profile. What everybody gets is asked for in it as well, with what
+is the shopper's own: `read` then finds it remembered, unless that read came to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from evermail import impressions
+from evermail.documents import (
+    Campaign,
+    Document,
+    Erasure,
+    Exposure,
+    Exposures,
+    Impression,
+    Key,
+    Profile,
+    Rules,
+    Suppression,
+    Trending,
+    Variant,
+)
+from evermail.experiments import NO_EXPERIMENT, variant_of
+from evermail.shelf import exposures
+from evermail.shelf.policy import Policy
+from evermail.shelf.reading import Reading
+from evermail.shelf.screening import Screen
+from evermail.stores import StoreError
+from evermail.trending import CATALOG, GLOBAL, category_scope
+
+MAX_MOVES = 3
+"""How often it is followed where a profile has moved: from a browser's former name to its new one, from there
+to its user under a former name, and on to that one's new name."""
+
+_CURRENT_RULES = Key(Rules.COLLECTION, Rules.CURRENT)
+_LISTS = tuple(Key(Trending.COLLECTION, scope) for scope in (GLOBAL, CATALOG))
+_NO_RULES = Policy()
+
+
+class Met(msgspec.Struct):
+    """Everything about one open but what is ranked."""
+
+    shopper: str
+    """Under the name that is used now; empty where it is anybody."""
+    campaign: str
+    now_us: int
+    profile: Profile | None
+    """None also for who wants no email: what is known is not used for one any more."""
+    exposures: tuple[Exposure, ...]
+    """As stored under that name, and no other: what a browser was shown does not become its user's."""
+    exposures_version: int
+    erased_at: int
+    """The event time of the latest erasure under any of the shopper's names, 0 if there is none."""
+    suppressed: bool
+    impression: Impression | None
+    """What this campaign showed last."""
+    variant: Variant
+    rules: Rules | None
+    policy: Policy
+    known: bool
+    """Whether it is known what the rules are. They may hide anything: otherwise no item is known to be
+    right."""
+    screen: Screen
+    lists: list[Trending]
+    """What everybody gets."""
+
+    @property
+    def as_of(self) -> int:
+        return self.profile.as_of if self.profile is not None else 0
+
+    @property
+    def may_be_remembered(self) -> bool:
+        """Whether it may be stored what this campaign shows."""
+        gone = self.erased_at > 0 and (self.profile is None or not self.profile.history)
+        return bool(self.shopper and self.campaign) and not self.suppressed and not gone
+
+    def to_remember(self, item_ids: Sequence[str]) -> Exposures | None:
+        """What the store should know once these items were shown; None if it knows already. Of a shopper of
+        whom there is no history, be it for want of consent, nothing is kept here either."""
+        if self.profile is None or not self.profile.history or not self.campaign:
+            return None
+        return exposures.remembering(
+            self.exposures,
+            self.shopper,
+            self.campaign,
+            item_ids,
+            self.exposures_version,
+            self.erased_at,
+            self.now_us,
+        )
+
+
+def meet(
+    about_shopper: Reading, read: Reading, shopper: str, campaign: str, now_us: int, *, category: str = ""
+) -> Met:
+    """Reads who opens an email. `about_shopper` has the shorter deadline: what hangs there must leave time
+    for `read`, which reads what goes to everybody. `category`: what it is about if no campaign says so."""
+    own_campaign = [Key(Campaign.COLLECTION, campaign)] if campaign else []
+    shared = [_CURRENT_RULES, *own_campaign, *_LISTS]
+    names = _Names(campaign)
+    for _ in range(1 + MAX_MOVES if shopper else 0):
+        own = names.keys(shopper)
+        moved_to = names.take(shopper, about_shopper.keys([*own, *shared]))
+        if moved_to is None:
+            break
+        shopper = moved_to
+    everywhere = read.keys(shared)
+    rules, known = _rules(read, everywhere)
+    experiment = next((everywhere.get(key) for key in own_campaign), None)
+    about = experiment if isinstance(experiment, Campaign) else None
+    variant = variant_of(about, shopper) if shopper else NO_EXPERIMENT
+    policy = rules.policy if rules is not None else _NO_RULES
+    if variant.diversity is not None:
+        policy = policy.with_diversity(variant.diversity)
+    lists = [one for key in _LISTS if isinstance(one := everywhere.get(key), Trending)]
+    category = about.category if about is not None and about.category else category
+    if category:
+        key = Key(Trending.COLLECTION, category_scope(category))
+        lists = [*(one for one in read.keys([key]).values() if isinstance(one, Trending)), *lists]
+    profile = None if names.suppressed else names.profile
+    ignored = {}
+    if profile is not None and profile.history:  # else there may be no consent to use what was shown
+        merged = exposures.merged(names.shown, names.erased_at)
+        ignored = exposures.ignored(merged, profile, policy.fatigue, campaign, now_us)
+    stored = next((one for one in names.shown if one.id == shopper), None)
+    return Met(
+        shopper=shopper,
+        campaign=campaign,
+        now_us=now_us,
+        profile=profile,
+        exposures=stored.campaigns if stored is not None else (),
+        exposures_version=stored.version if stored is not None else 0,
+        erased_at=names.erased_at,
+        suppressed=names.suppressed,
+        impression=names.last_shown,
+        variant=variant,
+        rules=rules,
+        policy=policy,
+        known=known,
+        screen=Screen(policy, profile=profile, ignored=ignored, campaign=campaign, now_us=now_us),
+        lists=lists,
+    )
+
+
+class _Names:
+    """What is stored under the names of one shopper, one after the other."""
+
+    def __init__(self, campaign: str) -> None:
+        self._campaign = campaign
+        self.profile: Profile | None = None
+        self.shown: list[Exposures] = []
+        self.erased_at = 0
+        self.suppressed = False
+        self.impression: Impression | None = None
+
+    def keys(self, shopper: str) -> list[Key]:
+        """In this order: exposures must not arrive where the erasure does not, should the read be divided."""
+        own = [Key(kind.COLLECTION, shopper) for kind in (Profile, Erasure, Suppression, Exposures)]
+        return [*own, impressions.key(self._campaign, shopper)] if self._campaign else own
+
+    def take(self, shopper: str, found: dict[Key, Document]) -> str | None:
+        """The name that the shopper has moved to, if any."""
+        profile, erasure, suppression, shown, *last = [found.get(key) for key in self.keys(shopper)]
+        self.profile = profile if isinstance(profile, Profile) else None
+        if isinstance(erasure, Erasure):
+            self.erased_at = max(self.erased_at, erasure.erased_at)
+        if isinstance(shown, Exposures):
+            self.shown.append(shown)
+        self.suppressed = self.suppressed or isinstance(suppression, Suppression)
+        self.impression = next((one for one in last if isinstance(one, Impression)), None)
+        return self.profile.moved_to if self.profile is not None else None
+
+    @property
+    def last_shown(self) -> Impression | None:
+        """What this campaign showed, unless that was erased and a late write has brought it back."""
+        known = self.impression
+        return known if known is not None and known.updated_at > self.erased_at else None
+
+
+def _rules(read: Reading, everywhere: dict[Key, Document]) -> tuple[Rules | None, bool]:
+    """The rules, if there are any, and whether that is known."""
+    current = everywhere.get(_CURRENT_RULES)
+    if current is None:
+        try:
+            current = read.surely(_CURRENT_RULES)
+        except StoreError as problem:
+            read.problem = problem
+            return None, False
+    return (current if isinstance(current, Rules) else None), True
