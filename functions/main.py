@@ -12,20 +12,21 @@ import functions_framework
 
 from evermail.serving import Recommender
 from evermail.stores import open_store
+from evermail.stores.guarded import GuardedStore
 from functions import settings
 from functions.collect import create_collect
 from functions.entry import Handler, endpoint, harden
-from functions.exposures import ExposureWriter
 from functions.once import Once
 from functions.publisher import PubSubPublisher
 from functions.recommendations import create_recommendations
+from functions.shown import ShownWriter
 
 
 def _make_recommendations() -> Handler:
     config = settings.load_recommendations(os.environ)
-    store = Once(lambda: open_store(config.store_url))
+    store = Once(lambda: GuardedStore(open_store(config.store_url)))
     recommender = Once(lambda: Recommender(store(), locale=config.locale))
-    return create_recommendations(config, recommender, Once(lambda: ExposureWriter(store())))
+    return create_recommendations(config, recommender, Once(lambda: ShownWriter(store())))
 
 
 def _make_collect() -> Handler:
