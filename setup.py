@@ -47,6 +47,8 @@ DEV = [
     # The statements for BigQuery are tested by another database
     "duckdb>=1.1,<3",
     "sqlglot>=26,<31",
+    # Requests for the functions, made of their OpenAPI document
+    "schemathesis>=4.32,<5",
 ]
 
 setup(
@@ -64,6 +66,7 @@ setup(
             "pipeline",
             "pipeline.*",
             "functions",
+            "functions.*",
             "demo",
             "demo.*",
             "templates",
