@@ -3,7 +3,8 @@
 Each entry point is a thin layer round the domain in `evermail`:
 
 - `recommendations` answers an opened email with JSON for `amp-list` (recommendations.py, amp_cors.py).
-- `collect` takes a shop's events and puts them on the events topic (collect.py, incoming.py, publisher.py).
+- `collect` takes a shop's events and puts them on the events topic (collect.py, incoming*.py, publisher.py).
+- `evermail_js` serves the client that sends them from a shop's pages (client/).
 
 All entry points live in one source, `functions/main.py`; `entry.py` is the way every request takes.
 

@@ -14,6 +14,7 @@ from evermail.serving import Recommender
 from evermail.stores import open_store
 from evermail.stores.guarded import GuardedStore
 from functions import settings
+from functions.client import create_evermail_js
 from functions.collect import create_collect
 from functions.entry import Handler, endpoint, harden
 from functions.once import Once
@@ -36,6 +37,7 @@ def _make_collect() -> Handler:
 
 _recommendations = endpoint("recommendations", Once(_make_recommendations))
 _collect = endpoint("collect", Once(_make_collect))
+_evermail_js = endpoint("evermail_js", Once(create_evermail_js))
 
 
 @functions_framework.http
@@ -48,6 +50,12 @@ def recommendations(request: flask.Request) -> flask.Response:
 def collect(request: flask.Request) -> flask.Response:
     """A shop's events, onto the events topic."""
     return _collect(request)
+
+
+@functions_framework.http
+def evermail_js(request: flask.Request) -> flask.Response:
+    """The client for a shop's pages."""
+    return _evermail_js(request)
 
 
 if flask.has_app_context():  # the framework imports its source inside the application it will serve

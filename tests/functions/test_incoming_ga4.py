@@ -199,4 +199,4 @@ def test_a_batch_of_ours_stays_ours(envelope: list[str]) -> None:
     [event] = read(json.dumps(sent).encode(), NOW_US).events
     assert isinstance(event, Accepted)
     assert event.event.event_id == "e1"
-    assert json.loads(event.data) == sent["events"][0]  # type: ignore[index]
+    assert json.loads(event.data) == sent["events"][0]
