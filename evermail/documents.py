@@ -7,6 +7,7 @@ a replayed or delayed write changes nothing. Times are microseconds since the ep
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import ClassVar, Self
 
 import msgspec
@@ -186,11 +187,38 @@ class Exposures(Document):
 
 
 class Suppression(Document):
-    """A shopper who wants no email; `id` is the shopper's key."""
+    """A shopper who wants no email; `id` is the shopper's key. Ask `evermail.suppression` rather than whether
+    there is one: it may be `lifted`."""
 
     COLLECTION: ClassVar[str] = "suppressions"
 
     reason: str
+    lifted: bool = False
+    """Emails are wanted again. It stays for a while, so that nothing older can come back in its place."""
+
+
+class Verdict(StrEnum):
+    """What a shopper says of an item that an email has shown."""
+
+    NOT_FOR_ME = "not_for_me"
+    MORE_LIKE_THIS = "more_like_this"
+    NONE = "none"
+    """Taken back. It is kept: it may be newer than what is stored under another name of the same shopper."""
+
+
+class Opinion(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A verdict, and when it was given."""
+
+    verdict: Verdict
+    given_at: int
+
+
+class Feedback(Document):
+    """What a shopper, whose key is `id`, has said of items, by their ids (`evermail.feedback`)."""
+
+    COLLECTION: ClassVar[str] = "feedback"
+
+    opinions: dict[str, Opinion] = {}
 
 
 class Erasure(Document):
@@ -237,7 +265,7 @@ class Rules(Document):
     file: str = ""
 
 
-PERSONAL = (Profile, Impression, Exposures, Suppression)
+PERSONAL = (Profile, Impression, Exposures, Suppression, Feedback)
 """Collections that hold personal data, for retention and erasure."""
 
 TYPES: dict[str, type[Document]] = {
@@ -250,6 +278,7 @@ TYPES: dict[str, type[Document]] = {
         Impression,
         Exposures,
         Suppression,
+        Feedback,
         Erasure,
         Campaign,
         Rules,

@@ -74,7 +74,7 @@ class Store(Protocol):
 
     def about(self, shopper: str) -> list[Key]:
         """The keys of what is stored of a shopper besides the profile, expired documents included: the
-        suppression, and what was shown to this shopper. Raises `StoreUnavailable`."""
+        suppression, what this shopper said of items, and what was shown. Raises `StoreUnavailable`."""
         ...
 
     def ping(self, *, timeout_s: float) -> None:

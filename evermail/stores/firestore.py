@@ -30,7 +30,7 @@ from urllib.parse import unquote
 
 from evermail import clock
 from evermail.clock import SECOND
-from evermail.documents import Document, Exposures, Impression, Key, Suppression
+from evermail.documents import Document, Exposures, Feedback, Impression, Key, Suppression
 from evermail.stores import body
 from evermail.stores.base import Outcome, StoreUnavailable, WriteResult
 from evermail.stores.firestore_api import Api, DocumentProto, ValueProto, WriteProto
@@ -118,7 +118,8 @@ class FirestoreStore:
         suppression = Key(Suppression.COLLECTION, shopper)
         if not _is_storable(suppression):
             return []
-        names = {self._name(key): key for key in (suppression, Key(Exposures.COLLECTION, shopper))}
+        others = (Key(kind.COLLECTION, shopper) for kind in (Feedback, Exposures))
+        names = {self._name(key): key for key in (suppression, *others)}
         found = self._api.get(names, fields=["version"], timeout_s=self._timeout_s)
         shown = self._api.find(
             Impression.COLLECTION, field="shopper", value=shopper, timeout_s=self._timeout_s

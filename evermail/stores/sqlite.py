@@ -52,7 +52,7 @@ SELECT id, body FROM documents
 WHERE collection = ? AND id > ? AND (expire_at IS NULL OR expire_at > ?) ORDER BY id LIMIT ?
 """
 _ABOUT = """
-SELECT collection, id FROM documents WHERE collection IN ('suppressions', 'exposures') AND id = ?1
+SELECT collection, id FROM documents WHERE collection IN ('suppressions', 'feedback', 'exposures') AND id = ?1
 UNION ALL
 SELECT collection, id FROM documents WHERE collection = 'impressions' AND json_extract(body, '$.shopper') = ?1
 """

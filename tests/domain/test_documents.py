@@ -14,10 +14,12 @@ from evermail.documents import (
     Erasure,
     Exposure,
     Exposures,
+    Feedback,
     Impression,
     Key,
     Neighbor,
     Neighbors,
+    Opinion,
     Product,
     Profile,
     Rules,
@@ -25,6 +27,7 @@ from evermail.documents import (
     Shown,
     Suppression,
     Trending,
+    Verdict,
 )
 from evermail.shelf.policy import Policy, Rule, Where
 
@@ -42,6 +45,7 @@ EXAMPLES: list[Document] = [
         file="rules.yaml",
     ),
     Suppression(**SHARED, reason="unsubscribed"),
+    Feedback(**SHARED, opinions={"a": Opinion(Verdict.NOT_FOR_ME, 4)}),
     Erasure(**SHARED, erased_at=4),
     Campaign(**SHARED, name="n", template="t"),
 ]

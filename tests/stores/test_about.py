@@ -14,11 +14,14 @@ from evermail.documents import (
     Document,
     Exposure,
     Exposures,
+    Feedback,
     Impression,
     Key,
+    Opinion,
     Profile,
     Shown,
     Suppression,
+    Verdict,
 )
 from evermail.stores import Store, StoreError, StoreUnavailable
 from evermail.stores.firestore import FirestoreStore
@@ -48,6 +51,10 @@ def exposures(shopper: str) -> Exposures:
     return Exposures(id=shopper, version=1, updated_at=NOW, campaigns=(Exposure("spring", NOW, ("A",)),))
 
 
+def feedback(shopper: str) -> Feedback:
+    return Feedback(id=shopper, version=1, updated_at=NOW, opinions={"A": Opinion(Verdict.NOT_FOR_ME, NOW)})
+
+
 def profile(shopper: str, version: int = 1) -> Profile:
     return Profile(id=shopper, version=version, updated_at=NOW, as_of=NOW, events=1)
 
@@ -58,13 +65,14 @@ def about(store: Store, shopper: str) -> set[Key]:
     return set(found)
 
 
-def test_impressions_and_the_suppression_of_one_shopper_are_found(store: Store) -> None:
+def test_all_that_is_stored_of_one_shopper_is_found(store: Store) -> None:
     own: list[Document] = [impression("spring", "ann"), impression("autumn/1", "ann"), suppression("ann")]
-    own.append(exposures("ann"))
+    own += [exposures("ann"), feedback("ann")]
     others: list[Document] = [
         impression("ann", "ben"),
         suppression("ben"),
         exposures("ben"),
+        feedback("ben"),
         impression("spring", "ann:2"),
     ]
     store.put_many([*own, *others, profile("ann")])
@@ -117,7 +125,8 @@ def test_a_closed_store_says_so(store: Store) -> None:
 
 def test_every_personal_collection_is_either_the_profile_or_found(store: Store) -> None:
     """A new kind of personal document must not be forgotten when somebody is erased."""
-    store.put_many([impression("spring", "ann"), exposures("ann"), suppression("ann"), profile("ann")])
+    store.put_many([impression("spring", "ann"), exposures("ann"), suppression("ann"), feedback("ann")])
+    store.put_many([profile("ann")])
     found = {key.collection for key in store.about("ann")}
     assert found == {kind.COLLECTION for kind in PERSONAL} - {Profile.COLLECTION}
 
