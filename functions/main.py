@@ -17,10 +17,13 @@ from functions import settings
 from functions.client import create_evermail_js
 from functions.collect import create_collect
 from functions.entry import Handler, endpoint, harden
+from functions.feedback import create_feedback
 from functions.once import Once
 from functions.publisher import PubSubPublisher
 from functions.recommendations import create_recommendations
 from functions.shown import ShownWriter
+from functions.unsubscribe import create_unsubscribe
+from functions.wishlist import create_wishlist
 
 
 def _make_recommendations() -> Handler:
@@ -35,8 +38,26 @@ def _make_collect() -> Handler:
     return create_collect(config, PubSubPublisher(config.topic))
 
 
+def _make_wishlist() -> Handler:
+    config = settings.load_actions(os.environ)
+    return create_wishlist(config, PubSubPublisher(config.topic))
+
+
+def _make_feedback() -> Handler:
+    config = settings.load_actions(os.environ)
+    return create_feedback(config, Once(lambda: GuardedStore(open_store(config.store_url))))
+
+
+def _make_unsubscribe() -> Handler:
+    config = settings.load_actions(os.environ)
+    return create_unsubscribe(config, Once(lambda: GuardedStore(open_store(config.store_url))))
+
+
 _recommendations = endpoint("recommendations", Once(_make_recommendations))
 _collect = endpoint("collect", Once(_make_collect))
+_wishlist = endpoint("wishlist", Once(_make_wishlist))
+_feedback = endpoint("feedback", Once(_make_feedback))
+_unsubscribe = endpoint("unsubscribe", Once(_make_unsubscribe))
 _evermail_js = endpoint("evermail_js", Once(create_evermail_js))
 
 
@@ -50,6 +71,24 @@ def recommendations(request: flask.Request) -> flask.Response:
 def collect(request: flask.Request) -> flask.Response:
     """A shop's events, onto the events topic."""
     return _collect(request)
+
+
+@functions_framework.http
+def wishlist(request: flask.Request) -> flask.Response:
+    """An item onto the wishlist, from an email."""
+    return _wishlist(request)
+
+
+@functions_framework.http
+def feedback(request: flask.Request) -> flask.Response:
+    """What a shopper says of an item in an email."""
+    return _feedback(request)
+
+
+@functions_framework.http
+def unsubscribe(request: flask.Request) -> flask.Response:
+    """The link by which people leave."""
+    return _unsubscribe(request)
 
 
 @functions_framework.http

@@ -1,0 +1,56 @@
+"""Under which names a shopper is known from one name on, and what is stored under each.
+
+A profile that has moved says where to: from a browser to its user, from a former pseudonym to the one of now.
+Nothing leads the other way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from evermail.documents import Document, Key, Profile
+from evermail.shelf.met import MAX_MOVES
+from evermail.stores import Store, UnreadableDocument
+
+
+class Followed(msgspec.Struct, frozen=True):
+    """`names` begin with the one that was asked for and end with the one that is used now. `found` has what
+    there is under them, and None for what is there but cannot be read."""
+
+    names: tuple[str, ...]
+    found: dict[Key, Document | None]
+
+
+def follow(
+    store: Store, shopper: str, kinds: Sequence[type[Document]], *, timeout_s: float | None = None
+) -> Followed:
+    """Reads documents of these kinds, named by their shopper, under every name, in one read for each.
+    `timeout_s` is for each. Raises `StoreUnavailable`."""
+    names: list[str] = []
+    found: dict[Key, Document | None] = {}
+    name: str | None = shopper
+    while name and name not in names and len(names) <= MAX_MOVES:
+        names.append(name)
+        profile_key = Key(Profile.COLLECTION, name)
+        keys = [profile_key, *(Key(kind.COLLECTION, name) for kind in kinds)]
+        found |= readable(store, keys, timeout_s=timeout_s)
+        profile = found.get(profile_key)
+        name = profile.moved_to if isinstance(profile, Profile) else None
+    return Followed(tuple(names), found)
+
+
+def readable(
+    store: Store, keys: Sequence[Key], *, timeout_s: float | None = None
+) -> dict[Key, Document | None]:
+    """Like `Store.get_many`, and None for each that is there but cannot be read: the others still are."""
+    try:
+        return dict(store.get_many(keys, timeout_s=timeout_s))
+    except UnreadableDocument:
+        if len(keys) == 1:
+            return {keys[0]: None}
+    half = len(keys) // 2
+    return readable(store, keys[:half], timeout_s=timeout_s) | readable(
+        store, keys[half:], timeout_s=timeout_s
+    )

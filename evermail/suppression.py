@@ -1,0 +1,114 @@
+"""Who wants no email: said by a shopper, and asked by everybody who sends any.
+
+A suppression holds for the name that the email was sent to and for every name that this shopper's profile has
+moved to. A name that it moves to later takes it along (pipeline/suppressed.py). What cannot be read counts as
+a suppression: rather one email too few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from evermail import clock
+from evermail.documents import Document, Key, Suppression
+from evermail.moves import follow, readable
+from evermail.stores import Outcome, Store, StoreUnavailable
+
+TIMEOUT_S = 1.0
+"""Of one read."""
+
+TRIES = 5
+"""Of a write that another one of the same shopper was quicker with."""
+
+LIFTED_RETENTION_US = 400 * clock.DAY
+"""How long it is remembered that emails are wanted again: for as long as the link of an email can say so."""
+
+MAX_ASKED = 300
+"""Shoppers in one call of the store."""
+
+
+def is_suppressed(store: Store, shoppers: Iterable[str], *, timeout_s: float | None = TIMEOUT_S) -> set[str]:
+    """Those of these names to which no email may go. `timeout_s` is for each call of the store.
+
+    Who knows several names of one person, as after a rotation of keys, asks for all of them, and sends
+    nothing if one of them is returned. Raises `StoreUnavailable`: then nothing may be sent either.
+    """
+    asked = list(dict.fromkeys(shoppers))
+    found: dict[Key, Document | None] = {}
+    for start in range(0, len(asked), MAX_ASKED):
+        keys = [Key(Suppression.COLLECTION, shopper) for shopper in asked[start : start + MAX_ASKED]]
+        found |= readable(store, keys, timeout_s=timeout_s)
+    return {key.id for key, document in found.items() if _holds(document)}
+
+
+def suppress(store: Store, shopper: str, reason: str, now_us: int) -> bool:
+    """Has no email go to this shopper from now on. Whether that is new: said again it changes nothing.
+
+    `reason` says how it was said, and names nobody. Raises `StoreUnavailable` unless the store confirmed it
+    for every name: then it may hold for some, and is to be said again.
+    """
+    return _bring_about(store, shopper, reason, now_us, lifted=False)
+
+
+def lift(store: Store, shopper: str, reason: str, now_us: int) -> bool:
+    """Has emails go to this shopper again, under every name that `suppress` finds. Whether that is new;
+    raises as `suppress` does."""
+    return _bring_about(store, shopper, reason, now_us, lifted=True)
+
+
+def carried(
+    store: Store, moved: Mapping[str, str], *, timeout_s: float | None = TIMEOUT_S
+) -> list[Suppression]:
+    """The suppressions that profiles take along when they move; `moved` gives the new name of each old one.
+
+    They keep their version: what was said later under the new name stays, however often they come.
+    Raises `StoreUnavailable`.
+    """
+    keys = [Key(Suppression.COLLECTION, shopper) for shopper in moved]
+    found = readable(store, keys, timeout_s=timeout_s)
+    return [
+        msgspec.structs.replace(document, id=moved[key.id])
+        for key, document in found.items()
+        if isinstance(document, Suppression) and not document.lifted
+    ]
+
+
+def _bring_about(store: Store, shopper: str, reason: str, now_us: int, *, lifted: bool) -> bool:
+    new = False
+    for _ in range(TRIES):
+        followed = follow(store, shopper, [Suppression], timeout_s=TIMEOUT_S)
+        keys = [Key(Suppression.COLLECTION, name) for name in followed.names]
+        wrong = [key for key in keys if _holds(followed.found.get(key, _NONE)) is lifted]
+        if not wrong:
+            return new
+        new = True
+        documents = [_said(key, followed.found.get(key), reason, now_us, lifted) for key in wrong]
+        results = store.put_many(documents)
+        outcomes = {result.outcome for result in results}
+        if outcomes == {Outcome.WRITTEN}:
+            return new
+        if outcomes - {Outcome.WRITTEN, Outcome.STALE}:
+            problems = ", ".join(sorted({result.message for result in results if result.message}))
+            raise StoreUnavailable(f"a suppression was not written: {problems}")
+    raise StoreUnavailable("a suppression was not written, as others kept writing it")
+
+
+def _said(key: Key, stored: Document | None, reason: str, now_us: int, lifted: bool) -> Suppression:
+    return Suppression(
+        id=key.id,
+        version=max(now_us, stored.version + 1 if stored is not None else 0),
+        updated_at=now_us,
+        expire_at=now_us + LIFTED_RETENTION_US if lifted else None,
+        reason=reason,
+        lifted=lifted,
+    )
+
+
+_NONE = Suppression(id="", version=0, updated_at=0, reason="", lifted=True)
+
+
+def _holds(document: Document | None) -> bool:
+    """Of what is stored; None is what cannot be read."""
+    return not (isinstance(document, Suppression) and document.lifted)
