@@ -1,0 +1,35 @@
+"""Pictures for clients without AMP: one a slot, drawn with Pillow when the email is opened.
+
+`draw` makes the card of one item, `default` what is shown when there is none, `photos.Photos` fetches the
+photo of a product within what is left of an answer's time. Which item stands in a slot, and over which
+address it is asked for, is decided elsewhere. Pillow is imported with the first picture: an instance that
+draws none starts without it.
+"""
+
+from __future__ import annotations
+
+from functions.picture.look import CONTENT_TYPE, MAX_BYTES, Card, Look
+
+__all__ = ["CONTENT_TYPE", "MAX_BYTES", "Card", "Look", "default", "draw"]
+
+
+def draw(card: Card, photo: bytes | None, look: Look) -> bytes:
+    """One slot as a JPEG of at most `MAX_BYTES`: the same bytes for the same arguments.
+
+    `photo` is a JPEG, PNG, WebP or GIF; where it is none of them, or there is none, a pictogram stands in.
+    Whatever the texts hold, a picture comes out: long titles end with an ellipsis, and what no font here can
+    write is left out.
+    """
+    from functions.picture import drawing
+
+    return drawing.card(card, photo, look)
+
+
+def default(look: Look, text: str = "") -> bytes:
+    """What is shown where nothing is known of a slot: a JPEG that looks as if it were meant.
+
+    `text` is up to three lines for its middle, such as "See what is new at Lund & Loom".
+    """
+    from functions.picture import drawing
+
+    return drawing.default(look, text)
