@@ -15,7 +15,8 @@ PIPELINE = ["apache-beam[gcp]==2.77.0", *SEALING, "build>=1.2,<2", "setuptools>=
 PIPELINE += ["google-cloud-bigquery-storage>=2.24,<3"]  # Beam has it, but does not promise it
 ARCHIVE = [*CLI, "google-cloud-bigquery>=3.25,<4"]
 BABEL = ["babel>=2.14,<3"]
-FUNCTIONS = ["functions-framework>=3.8,<4", "flask>=3,<4", "google-cloud-pubsub>=2.27,<3", *BABEL]
+PICTURES = ["pillow>=11,<13", "urllib3>=2.2,<3"]
+FUNCTIONS = ["functions-framework>=3.8,<4", "flask>=3,<4", "google-cloud-pubsub>=2.27,<3", *BABEL, *PICTURES]
 CAMPAIGNS = ["jinja2>=3.1,<4", *BABEL]
 CATALOG = [*CLI, *BABEL, "httpx>=0.27,<1", "tenacity>=8.5,<10"]
 DEAD_LETTERS = [*CLI, *SEALING, "google-cloud-pubsub>=2.27,<3", "google-cloud-secret-manager>=2.20,<3"]
@@ -73,7 +74,9 @@ setup(
             "templates.*",
         ]
     ),
-    package_data={"": ["*.html", "*.txt", "*.json", "*.css", "*.js", "*.yaml", "*.svg", "*.sql", "py.typed"]},
+    package_data={
+        "": ["*.html", "*.txt", "*.json", "*.css", "*.js", "*.yaml", "*.svg", "*.sql", "*.ttf", "py.typed"]
+    },
     install_requires=BASE,
     extras_require={
         "cli": CLI,
