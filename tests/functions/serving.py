@@ -96,5 +96,7 @@ def collect(*, keys: dict[str, str] | None = None) -> Iterator[Served]:
 
 
 PAGE = """<!doctype html><title>Shop</title>
-<script>window.evermail = window.evermail || function () { (evermail.q = evermail.q || []).push(arguments); };</script>
+<script>
+  window.evermail = window.evermail || function () { (evermail.q = evermail.q || []).push(arguments); };
+</script>
 <script src="/evermail.js"></script>"""

@@ -1,0 +1,241 @@
+"""The Python client against the real `collect`, over HTTP: what arrives, and what is told of the rest."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from demo.processes import free_port
+from evermail.client import Events, NotSent, QueueFull, Unsent
+from evermail.client.delivery import Answered, HttpDelivery, Later, Queued
+from tests.functions.serving import TIMEOUT_S, Served, collect
+
+ITEM = {"items": [{"item_id": "SKU1", "price": 19.9}]}
+KEY = "a-secret-of-the-crm"
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    with collect() as served:
+        yield served
+
+
+def at_once() -> float:
+    return 0.0
+
+
+class Gate:
+    """Stands in for HTTP: holds each batch until it is let through, and answers what it is told to."""
+
+    def __init__(self, *outcomes: Answered | Later) -> None:
+        self.batches: list[list[str]] = []
+        self.open = threading.Event()
+        self._outcomes = list(outcomes)
+
+    def __call__(self, batch: Sequence[Queued]) -> Answered | Later:
+        self.batches.append([event.event_id for event in batch])
+        assert self.open.wait(TIMEOUT_S)
+        return self._outcomes.pop(0) if self._outcomes else Answered([])
+
+
+def test_events_arrive_with_an_id_and_a_time(served: Served) -> None:
+    with Events(served.url) as events:
+        first = events.track("purchase", user_id="crm-1", currency="EUR", **ITEM)
+        second = events.track("search", user_id="crm-1", event_id="mine", event_time="2026-11-24T03:00:00Z")
+        events.identify("browser", "crm-1")
+        assert events.flush() == []
+    assert second == "mine"
+    purchase, search, identify = served.pubsub.events
+    assert (purchase["event_id"], purchase["items"]) == (first, ITEM["items"])
+    assert purchase["event_time"].endswith("Z")
+    assert search["event_time"] == "2026-11-24T03:00:00Z"
+    assert (identify["client_id"], identify["user_id"]) == ("browser", "crm-1")
+
+
+def test_threads_share_it_and_events_share_requests(served: Served) -> None:
+    def send(name: str) -> None:
+        for number in range(100):
+            events.track("search", user_id="crm-1", event_id=f"{name}-{number}")
+
+    with Events(served.url) as events:
+        threads = [threading.Thread(target=send, args=(str(name),)) for name in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len({event["event_id"] for event in served.pubsub.events}) == len(served.pubsub.events) == 400
+    assert len(served.sizes) < 40
+
+
+def test_sends_again_until_the_server_is_well(served: Served) -> None:
+    served.pubsub.broken = True
+    events = Events(served.url, deliver=unhurried(served.url), jitter=at_once)
+    events.track("view_item", user_id="crm-1", **ITEM)
+    served.pubsub.wait_for_refusals(3)
+    [waiting] = events.flush(0)
+    assert waiting.code == "waiting"
+    served.pubsub.broken = False
+    events.close()
+    assert len(served.pubsub.events) == 1
+
+
+def unhurried(url: str) -> HttpDelivery:
+    """HTTP, except that what the server asks for is not waited for."""
+
+    class Deliver(HttpDelivery):
+        def __call__(self, batch: Sequence[Queued]) -> Answered | Later:
+            outcome = super().__call__(batch)
+            return Later() if isinstance(outcome, Later) else outcome
+
+    return Deliver(url, None)
+
+
+def test_what_is_refused_is_told_and_the_rest_arrives(served: Served) -> None:
+    events = Events(served.url)
+    events.track("dance", user_id="crm-1", event_id="bad")
+    events.track("view_item", user_id="crm-1", **ITEM)
+    [refused] = events.flush()
+    assert (refused.event_id, refused.code) == ("bad", "unknown_event_name")
+    assert b'"dance"' in refused.data
+    assert events.flush() == []
+    events.track("view_item", event_id="nobody's", **ITEM)
+    with pytest.raises(NotSent, match="1 events have not arrived at collect: missing_shopper") as caught:
+        events.close()
+    assert [event.event_id for event in caught.value.unsent] == ["nobody's"]
+    events.close()
+    assert len(served.pubsub.events) == 1
+
+
+def test_a_callback_is_told_instead_and_may_fail(served: Served) -> None:
+    told: list[Unsent] = []
+
+    def on_unsent(unsent: Sequence[Unsent]) -> None:
+        told.extend(unsent)
+        raise ValueError
+
+    with Events(served.url, on_unsent=on_unsent) as events:
+        for name in ("dance", "sing"):
+            events.track(name, user_id="crm-1")
+            assert events.flush() == []
+    assert [event.code for event in told] == ["unknown_event_name"] * 2
+
+
+@pytest.mark.parametrize(("key", "code"), [(KEY, None), ("another-secret-of-some-length", "key_invalid")])
+def test_a_key_opens_the_door(key: str, code: str | None) -> None:
+    with collect(keys={"crm": KEY}) as served:
+        events = Events(served.url, key)
+        events.track("view_item", user_id="crm-1", **ITEM)
+        assert [event.code for event in events.flush()] == ([code] if code else [])
+        events.close()
+        assert len(served.pubsub.events) == (0 if code else 1)
+
+
+def test_what_is_no_collect_is_told_apart(served: Served) -> None:
+    events = Events(f"{served.shop}/nowhere", jitter=at_once)
+    events.track("view_item", user_id="crm-1", **ITEM)
+    [unsent] = events.flush()
+    assert unsent.code == "http_405"
+    events.close()
+
+
+def test_when_nobody_answers_closing_says_what_was_left() -> None:
+    events = Events(f"http://127.0.0.1:{free_port()}", jitter=at_once)
+    ids = [events.track("view_item", user_id="crm-1", **ITEM) for _ in range(3)]
+    with pytest.raises(NotSent) as caught:
+        events.close(timeout_s=0)
+    assert [(event.event_id, event.code) for event in caught.value.unsent] == [
+        (each, "waiting") for each in ids
+    ]
+    with pytest.raises(RuntimeError, match="closed"):
+        events.track("view_item")
+
+
+def test_a_full_queue_says_so_at_once() -> None:
+    gate = Gate()
+    events = Events("http://unused", max_queue=2, deliver=gate)
+    events.track("search")
+    events.track("search")
+    with pytest.raises(QueueFull):
+        events.track("search")
+    gate.open.set()
+    assert events.flush() == []
+    events.track("search")
+    events.close()
+
+
+def test_what_nobody_has_looked_at_fills_the_queue_too() -> None:
+    gate = Gate(Answered([Unsent("a", "late", "", b"{}"), Unsent("b", "late", "", b"{}")]))
+    events = Events("http://unused", max_queue=2, deliver=gate)
+    events.track("search", event_id="a")
+    events.track("search", event_id="b")
+    gate.open.set()
+    assert [event.event_id for event in events.flush()] == ["a", "b"]
+    events.track("search")
+    events.close()
+
+
+def test_a_batch_keeps_within_what_collect_takes() -> None:
+    gate = Gate()
+    events = Events("http://unused", deliver=gate)
+    ids = [events.track("search", note="x" * 60_000) for _ in range(10)]
+    ids += [events.track("search") for _ in range(250)]
+    gate.open.set()
+    events.close()
+    assert [each for batch in gate.batches for each in batch] == ids
+    assert max(len(batch) for batch in gate.batches) == 100
+    assert len(gate.batches[0]) <= 6
+
+
+def test_what_json_cannot_say_is_the_callers_to_know(served: Served) -> None:
+    with Events(served.url) as events, pytest.raises(TypeError):
+        events.track("search", note=object())
+
+
+@pytest.mark.parametrize("endpoint", ["", "events.shop.example", "ftp://shop.example", "https://"])
+def test_an_address_that_is_none_is_refused(endpoint: str) -> None:
+    with pytest.raises(ValueError, match="endpoint"):
+        Events(endpoint)
+
+
+def test_the_end_of_the_process_sends_what_is_left(served: Served) -> None:
+    code = f"""
+from evermail.client import Events
+Events({served.url!r}).track("search", user_id="crm-1")
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    assert len(served.pubsub.events) == 1
+
+
+def test_the_end_of_the_process_tells_what_did_not_arrive() -> None:
+    code = f"""
+from evermail.client import Events, events
+events.AT_EXIT_S = 0
+Events("http://127.0.0.1:{free_port()}").track("search", user_id="somebody")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True
+    )
+    assert "1 events had not arrived at collect" in done.stderr
+    assert "somebody" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("header", "least"), [("5", 5.0), ("Fri, 31 Dec 2100 23:59:59 GMT", 1e6), ("soon", 0.0), (None, 0.0)]
+)
+def test_how_long_a_server_asks_to_wait(header: str | None, least: float) -> None:
+    from evermail.client.delivery import _seconds
+
+    assert _seconds(header) >= least
+    assert least or _seconds(header) == 0.0
+
+
+def test_needs_no_part_of_the_server() -> None:
+    code = "import evermail.client, sys; print(*{'flask', 'apache_beam', 'grpc'}.intersection(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True
+    )
+    assert done.stdout.split() == []
