@@ -17,6 +17,7 @@ from evermail.documents import Document, Impression, Shown
 from evermail.ranking import Why
 from evermail.shelf.again import shown_again
 from evermail.shelf.filling import Filled, fill
+from evermail.shelf.followed import Followed, is_web_address, item_in_slot, still_there
 from evermail.shelf.met import Met, meet
 from evermail.shelf.opened import Opened, read_open
 from evermail.shelf.presentation import RecommendedItem
@@ -114,6 +115,22 @@ class Recommender:
             shown = [Shown(item.item_id, item.reason) for item in filled.items]
         answer.to_store = _to_store(met, answer, shown, prefetch)
         return answer
+
+    def follow(self, shopper: str, *, campaign: str, slot: int = 0, item_id: str = "") -> Followed | None:
+        """Where a click leads, on an item or on the picture of a slot (from 1 on): to exactly what was shown,
+        or to the best that was not if it is sold out by now. None where nothing is known to lead to."""
+        about_shopper, read = self._readings()
+        met = meet(about_shopper, read, shopper, campaign, self._clock())
+        shown = item_id or item_in_slot(met, slot)
+        if shown is not None and (product := still_there(met, read, shown)):
+            return Followed(shown, product.id, product.url)
+        beside = {one.item_id for one in met.impression.slots} if met.impression is not None else set()
+        filled = fill(read_open(about_shopper, read, met), read, max(slot, 1) + len(beside), self._locale)
+        offered = [one for one in filled.items if is_web_address(one.url)]
+        if shown is None and slot <= len(offered):  # it was never opened: this is what the picture shows now
+            return Followed(offered[slot - 1].item_id, offered[slot - 1].item_id, offered[slot - 1].url)
+        found = next((one for one in offered if one.item_id != shown and one.item_id not in beside), None)
+        return Followed(shown or found.item_id, found.item_id, found.url) if found is not None else None
 
     def popular(self, *, slots: int, category: str = "") -> Answer:
         """What everybody may see: popular in a category, if one is given, and then everywhere. Raises

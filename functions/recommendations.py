@@ -27,6 +27,7 @@ from evermail.stores import StoreError
 from evermail.tokens import Purpose, Recipient, TokenSigner
 from functions import amp
 from functions.entry import Handler
+from functions.links import Links
 from functions.logs import RequestLog
 from functions.prefetch import is_prefetch
 from functions.rate_limit import RateLimit
@@ -60,8 +61,9 @@ def create_recommendations(
 ) -> Handler:
     """The handler. `recommender` and `memory` are called on each request that needs them, and first then."""
     signer = TokenSigner(settings.token_keys, clock=clock)
+    links = Links(settings.functions_url, signer)
     recipients = Recipients(signer, Purpose.RECOMMENDATIONS, RateLimit(settings.requests_per_minute))
-    return _Recommendations(settings, recommender, memory, recipients, monotonic)
+    return _Recommendations(settings, recommender, memory, recipients, links, monotonic)
 
 
 class _Recommendations:
@@ -71,12 +73,14 @@ class _Recommendations:
         recommender: Callable[[], Recommends],
         memory: Callable[[], Remembers],
         recipients: Recipients,
+        links: Links,
         monotonic: Callable[[], float],
     ) -> None:
         self._settings = settings
         self._recommender = recommender
         self._memory = memory
         self._recipients = recipients
+        self._links = links
         self._monotonic = monotonic
 
     def admit(self, request: flask.Request) -> Mapping[str, str]:
@@ -95,7 +99,7 @@ class _Recommendations:
             self._remember(answer.to_store, begun + DEADLINE_S, log)
         return json_response(
             {
-                "items": answer.items,
+                "items": self._links.of(answer.items, recipient),
                 "source": answer.source,
                 "as_of": clock.to_rfc3339(answer.as_of) if answer.as_of else None,
             }

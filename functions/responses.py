@@ -74,3 +74,19 @@ def _response(body: bytes, status: int) -> flask.Response:
     response = flask.Response(body, status=status, content_type=CONTENT_TYPE)
     response.headers.update(SECURITY_HEADERS)
     return response
+
+
+def redirect(url: str) -> flask.Response:
+    """302, without a body. `url` is never one that a request brought."""
+    response = _response(b"", 302)
+    response.headers["Location"] = url
+    return response
+
+
+def image_response(data: bytes, content_type: str) -> flask.Response:
+    """A picture that is to be asked for anew at each open: what Gmail's proxy honours is not `no-store`."""
+    response = _response(data, 200)
+    response.headers["Content-Type"] = content_type
+    response.headers["Cache-Control"] = "private, no-cache, max-age=0"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response

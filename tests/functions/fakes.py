@@ -98,6 +98,17 @@ def error_code(response: flask.Response) -> str:
     return str(error["code"])
 
 
+def item(item_id: str, **changes: str) -> RecommendedItem:
+    return RecommendedItem(
+        item_id=item_id,
+        title="Töpfe & Pfannen",
+        price=changes.get("price", "€19.90"),
+        image="https://shop.example/1.jpg",
+        url=f"https://shop.example/{item_id}",
+        reason="Others viewed it too",
+    )
+
+
 class FakeRecommender:
     """Fills every slot, and remembers whom it was asked about."""
 
@@ -117,17 +128,7 @@ class FakeRecommender:
         self.prefetches.append(prefetch)
         if self._error:
             raise self._error
-        items = [
-            RecommendedItem(
-                item_id=f"SKU{n}",
-                title="Töpfe & Pfannen",
-                price="€19.90",
-                image="https://shop.example/1.jpg",
-                url="https://shop.example/1",
-                reason="Others viewed it too",
-            )
-            for n in range(slots)
-        ]
+        items = [item(f"SKU{n}") for n in range(slots)]
         return Answer(items=items, source=Source.PERSONAL, as_of=self._as_of, to_store=self._to_store)
 
 
