@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +19,8 @@ from functions.incoming_ga4 import NAMES as GA4_NAMES
 from functions.incoming_segment import NAMES as SEGMENT_NAMES
 from tests.functions import fakes
 from tests.functions.fakes import EVENT, NOW_US, FakePublisher, post
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "collect.md"
 
 _ANYTHING = st.recursive(
     st.none()
@@ -63,6 +68,13 @@ _CALLS = _objects(
 )
 _SEGMENT = _CALLS | _objects(batch=st.lists(_CALLS, max_size=4), context=_ANYTHING, sentAt=_ANYTHING)
 _BODIES = _ANYTHING | _GA4 | _SEGMENT | st.lists(_GA4 | _CALLS, max_size=3)
+
+
+@pytest.mark.parametrize("example", re.findall(r"```json\n(.*?)```", DOCUMENT.read_text(), re.DOTALL))
+def test_what_the_document_shows_is_taken(example: str) -> None:
+    events = read(example.encode(), NOW_US).events
+    assert events
+    assert all(isinstance(event, Accepted) for event in events), events
 
 
 def ids(received: Incoming) -> list[str | None]:
