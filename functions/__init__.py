@@ -5,6 +5,10 @@ Each entry point is a thin layer round the domain in `evermail`:
 - `recommendations` answers an opened email with JSON for `amp-list` (recommendations.py, amp_cors.py).
 - `collect` takes a shop's events and puts them on the events topic (collect.py, incoming*.py, publisher.py).
 - `evermail_js` serves the client that sends them from a shop's pages (client/).
+- `privacy` exports and erases one person, for a shop's own servers (privacy.py, callers.py, audit.py).
+- `healthz` and `readyz` say whether an instance lives, and whether it can work (health.py).
+- `openapi` serves the description of all of these (openapi/).
+- `evermail` is all of these in one, each under its path (router.py).
 
 All entry points live in one source, `functions/main.py`; `entry.py` is the way every request takes.
 

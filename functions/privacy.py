@@ -1,0 +1,268 @@
+"""`POST`: what is stored of one person, or the end of it. For the shop's own servers, with a secret of
+`EVERMAIL_PRIVACY_KEYS` as `Authorization: Bearer SECRET`; browsers of other origins get no answer to read.
+
+    {"action": "export" | "erase", "user_id": "...", "client_id": "..."}
+
+One of the two identifiers, or both, as the shop sends them in events. They are looked for under every
+pseudonym key, and under the names that profiles have moved to: a browser that was identified leads to its
+user, unless a user is named as well. A user does not lead to browsers: what these did became the user's, but
+to cut the tie itself, name the `client_id` too.
+
+`export`
+    200  all that is stored, readable (`evermail.privacy`)
+    503  store_unavailable, with Retry-After
+`erase`
+    202  {"request_id", "erased_at", "deleted": {collection: documents}, "names": how many}
+    503  erasure_incomplete, with Retry-After and {"done": {"documents": false, "events": true}, "deleted"}:
+         send it again, which does no harm
+Either
+    400  malformed_json, invalid_request, invalid_identifier, incomplete_body
+    401  authorization_missing, authorization_invalid
+    405  method_not_allowed
+    413  oversize_payload
+    415  unsupported_media_type
+    429  too_many_requests, with Retry-After: without a valid secret
+
+An erasure is complete when the job has taken in its `erase_user`, usually within seconds: only the job can
+let go of what it remembers. The documents go at once (`evermail.erasure`), and once more when the job hears
+of it, with whatever was on its way to the store in between. The archive goes by `evermail archive forget`,
+which reads the same event. Each access is audited (`functions.audit`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import flask
+import msgspec
+
+from evermail import clock, erasure, person
+from evermail.events import EventName, Refusal
+from evermail.events.checks import IDENTIFIERS, check_identifier
+from evermail.person import Kind
+from evermail.privacy import export
+from evermail.pseudonyms import Pseudonymizer
+from evermail.stores import Store
+from functions import audit
+from functions.audit import Outcome
+from functions.bodies import read_json
+from functions.callers import Callers
+from functions.entry import Handler
+from functions.logs import RequestLog
+from functions.publisher import Message, Publisher
+from functions.responses import Failure, check_method, json_response
+from functions.settings import PrivacySettings
+
+MAX_BODY_BYTES = 4 * 1024
+RETRY_AFTER_S = 5
+
+
+class _Asked(msgspec.Struct, forbid_unknown_fields=True):
+    action: Literal["export", "erase"]
+    user_id: str | None = None
+    client_id: str | None = None
+
+    @property
+    def identifiers(self) -> dict[Kind, str]:
+        given: dict[Kind, str | None] = {"user": self.user_id, "client": self.client_id}
+        return {kind: identifier for kind, identifier in given.items() if identifier is not None}
+
+
+def create_privacy(
+    settings: PrivacySettings,
+    store: Callable[[], Store],
+    publisher: Publisher,
+    *,
+    clock: clock.Clock = clock.now_us,
+) -> Handler:
+    """The handler. `store` is called on each request that needs it, and first then."""
+    return _Privacy(settings, store, publisher, clock)
+
+
+class _Privacy:
+    def __init__(
+        self,
+        settings: PrivacySettings,
+        store: Callable[[], Store],
+        publisher: Publisher,
+        clock: clock.Clock,
+    ) -> None:
+        self._callers = Callers(settings.callers)
+        self._pseudonyms = Pseudonymizer(settings.pseudonym_keys, list(settings.pseudonym_keys)[-1])
+        self._store = store
+        self._publisher = publisher
+        self._clock = clock
+
+    def admit(self, request: flask.Request) -> Mapping[str, str]:
+        """No CORS headers: no page may read what is answered."""
+        return {}
+
+    def answer(self, request: flask.Request, log: RequestLog) -> flask.Response:
+        check_method(request.method, ("POST",))
+        try:
+            caller = self._callers.of(request)
+        except Failure as failure:
+            if failure.status == 401:
+                audit.record(caller=audit.NOBODY, request_id=log.request_id, outcome=Outcome.UNAUTHORIZED)
+            raise
+        try:
+            asked = _read(read_json(request, MAX_BODY_BYTES))
+        except Failure:
+            audit.record(caller=caller, request_id=log.request_id, outcome=Outcome.REFUSED)
+            raise
+        return _Access(self._pseudonyms, self._store, self._publisher, self._clock(), caller, asked, log)()
+
+
+class _Access:
+    """One caller's access to one person."""
+
+    def __init__(
+        self,
+        pseudonyms: Pseudonymizer,
+        store: Callable[[], Store],
+        publisher: Publisher,
+        now_us: int,
+        caller: str,
+        asked: _Asked,
+        log: RequestLog,
+    ) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._now_us = now_us
+        self._caller = caller
+        self._asked = asked
+        self._log = log
+        named = [person.names_of(pseudonyms, *identifier) for identifier in asked.identifiers.items()]
+        self._asked_for = [name for names in named for name in names]
+        self._subjects = [names[0] for names in named]
+        self._names = self._asked_for
+
+    def __call__(self) -> flask.Response:
+        log = self._log
+        log.add(action=self._asked.action, caller=self._caller)
+        outcome, counts = Outcome.FAILED, Counter[str]()
+        try:
+            act = {"export": self._export, "erase": self._erase}[self._asked.action]
+            response = act(counts)
+            outcome = Outcome.DONE
+        except Failure:
+            outcome = Outcome.INCOMPLETE
+            raise
+        finally:
+            audit.record(
+                caller=self._caller,
+                request_id=log.request_id,
+                outcome=outcome,
+                action=self._asked.action,
+                subjects=self._subjects,
+                counts=counts,
+            )
+        return response
+
+    def _export(self, counts: Counter[str]) -> flask.Response:
+        try:
+            store = self._store()
+            found = person.held(store, person.followed(store, self._asked_for))
+        except Exception as error:
+            self._log.add_exception(error)
+            raise _retry("store_unavailable", "what is stored cannot be read now") from None
+        counts.update(document.COLLECTION for document in found.documents)
+        response = json_response({"request_id": self._log.request_id, **export(found, self._now_us)})
+        disposition = f'attachment; filename="export-{self._log.request_id}.json"'
+        response.headers["Content-Disposition"] = disposition
+        return response
+
+    def _erase(self, counts: Counter[str]) -> flask.Response:
+        """Both parts are tried, whatever becomes of the other."""
+        documents = self._erase_documents(counts)
+        events = self._publish()
+        if not (documents and events):
+            done = {"documents": documents, "events": events}
+            self._log.add(done=done)
+            details = {"request_id": self._log.request_id, "done": done, "deleted": counts}
+            raise _retry("erasure_incomplete", "not all of it is confirmed: send it again", details)
+        return json_response(
+            {
+                "request_id": self._log.request_id,
+                "erased_at": clock.to_rfc3339(self._now_us),
+                "names": len(self._names),
+                "deleted": counts,
+            },
+            202,
+        )
+
+    def _erase_documents(self, counts: Counter[str]) -> bool:
+        try:
+            store = self._store()
+            self._names = person.followed(store, self._asked_for)
+            for name in self._names:
+                counts.update(erasure.erase(store, name.pseudonym, self._now_us, self._now_us))
+        except Exception as error:
+            self._log.add_exception(error)
+            return False
+        return True
+
+    def _publish(self) -> bool:
+        try:
+            return all(self._publisher.publish(self._messages()))
+        except Exception as error:
+            self._log.add_exception(error)
+            return False
+
+    def _messages(self) -> list[Message]:
+        """The identifiers as they are, as in any event: the job makes the pseudonyms, under the keys that it
+        has. And the names that profiles led to, whose identifiers are not known here."""
+        said = {f"{kind}_id": identifier for kind, identifier in self._asked.identifiers.items()}
+        others = [name for name in self._names if name not in self._asked_for]
+        return [
+            self._message(said, "", False),
+            *(
+                self._message({f"{name.kind}_id": name.pseudonym}, f"-{number}", True)
+                for number, name in enumerate(others, start=1)
+            ),
+        ]
+
+    def _message(self, shopper: dict[str, str], suffix: str, pseudonymized: bool) -> Message:
+        # A moment after the erasure that the store knows: so the job looks once more for what has to go.
+        moment = clock.to_rfc3339(self._now_us + 1)
+        event_id = f"{EventName.ERASE_USER}-{self._log.request_id}{suffix}"
+        event = {
+            "event_id": event_id,
+            "event_name": EventName.ERASE_USER,
+            "event_time": moment,
+            **shopper,
+            "source": "privacy",
+        }
+        return Message(msgspec.json.encode(event), event_id, moment, pseudonymized=pseudonymized)
+
+
+def _read(body: bytes) -> _Asked:
+    """Raises `Failure`, which quotes nothing of the body."""
+    try:
+        asked = msgspec.json.decode(body, type=_Asked)
+    except msgspec.ValidationError:
+        raise _unusable() from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Failure(400, "malformed_json", "the body is not JSON") from None
+    if not asked.identifiers:
+        raise _unusable()
+    for kind, identifier in asked.identifiers.items():
+        try:
+            check_identifier(f"{kind}_id", identifier, IDENTIFIERS[f"{kind}_id"])
+        except Refusal as refusal:
+            raise Failure(400, "invalid_identifier", refusal.message) from None
+    return asked
+
+
+def _unusable() -> Failure:
+    return Failure(
+        400,
+        "invalid_request",
+        "give action, export or erase, and user_id, client_id or both, and nothing else",
+    )
+
+
+def _retry(code: str, message: str, details: Mapping[str, object] | None = None) -> Failure:
+    return Failure(503, code, message, headers={"Retry-After": str(RETRY_AFTER_S)}, details=details)
