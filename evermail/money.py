@@ -24,11 +24,16 @@ def format_price(amount: float | Decimal, currency: str, locale: str) -> str:
     `en-GB`). The text may hold no-break spaces. Raises `ValueError` for an amount that is not a
     finite number, a code of another form, and a locale that is not known.
     """
-    from babel.numbers import format_currency
-
     value = amount if isinstance(amount, Decimal) else Decimal(repr(float(amount)))
     if not value.is_finite():
         raise ValueError(f"not a price: {amount}")
+    return _formatted(value, currency, locale)
+
+
+@lru_cache(maxsize=10_000)  # a shop has fewer prices than products, and Babel takes some 80 us for each
+def _formatted(value: Decimal, currency: str, locale: str) -> str:
+    from babel.numbers import format_currency
+
     if not _CURRENCY.fullmatch(currency):
         raise ValueError(f"not an ISO 4217 currency code: {currency!r}")
     text: str = format_currency(value, currency, locale=parse_locale(locale))

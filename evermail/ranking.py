@@ -63,15 +63,19 @@ def second_rows(
     profile: Profile, rows: Mapping[str, Neighbors], *, now_us: int, constants: Constants = SERVED
 ) -> list[str]:
     """Ids of the rows to read then, given the first `rows`: those of the best candidates."""
-    together = _Together(constants, now_us)
-    together.add_context(context(profile, constants=constants), rows)
-    return [item_id for item_id in together.best() if item_id not in rows]
+    return Ranking(profile, rows, now_us=now_us, constants=constants).second_rows()
 
 
 def personal(
     profile: Profile, rows: Mapping[str, Neighbors], *, now_us: int, constants: Constants = SERVED
 ) -> list[Ranked]:
-    """Items for one shopper, best first, from whatever `rows` there are. Bought items are out.
+    """Items for one shopper, best first, from whatever `rows` there are (`Ranking.personal`)."""
+    return Ranking(profile, rows, now_us=now_us, constants=constants).personal({})
+
+
+class Ranking:
+    """The ranking for one shopper as the rows come in: first those of the shopper's own items, then those of
+    the best candidates.
 
     With R the rows faded to now, p = 0 the shopper's newest item, and the names of `Constants`:
     S(j) = sum over p of context_decay^p R[p][j] / (total of R[p] + row_prior)^row_exponent. Of the best,
@@ -80,27 +84,45 @@ def personal(
     the probability P(j) = P_return(j) + (1 - sum P_return) * S(j) / sum S, with P_return from
     `repeats.chances`.
     """
-    together = _Together(constants, now_us)
-    together.add_context(context(profile, constants=constants), rows)
-    together.add_hops(rows)
-    returns = dict(_returns(profile, rows, now_us, constants))
-    whole = fsum(together.scores.values())
-    # What has faded to less than floats can tell apart has faded away: a share of it would be infinite.
-    share = (1.0 - sum(returns.values())) / whole if whole >= float_info.min else 0.0
-    ranked = []
-    for item_id, score in together.scores.items():
-        part, again = share * score, returns.pop(item_id, 0.0)
-        if item_id in profile.purchased or part + again <= 0.0:
-            continue
-        if again > part:
-            ranked.append(Ranked(item_id, part + again, Why.REMINDER, item_id))
-        else:
-            ranked.append(Ranked(item_id, part + again, Why.SEEN_TOGETHER, together.because[item_id]))
-    for item_id, again in returns.items():
-        if item_id not in profile.purchased:
-            ranked.append(Ranked(item_id, again, Why.REMINDER, item_id))
-    ranked.sort(key=lambda one: (-one.score, one.item_id))
-    return ranked
+
+    def __init__(
+        self, profile: Profile, rows: Mapping[str, Neighbors], *, now_us: int, constants: Constants = SERVED
+    ) -> None:
+        self._profile = profile
+        self._first = rows
+        self._now_us = now_us
+        self._constants = constants
+        self._together = _Together(constants, now_us)
+        self._together.add_context(context(profile, constants=constants), rows)
+        self._best = self._together.best()
+
+    def second_rows(self) -> list[str]:
+        """Ids of the rows that `personal` is to be given as well."""
+        return [item_id for item_id in self._best if item_id not in self._first]
+
+    def personal(self, more: Mapping[str, Neighbors]) -> list[Ranked]:
+        """Items for the shopper, best first, from the first rows and those of `more`, or as many of them as
+        there are. To be called once. Bought items are out."""
+        together, profile = self._together, self._profile
+        together.add_hops([row for one in self._best if (row := self._first.get(one) or more.get(one))])
+        returns = dict(_returns(profile, self._first, self._now_us, self._constants))
+        whole = fsum(together.scores.values())
+        # What has faded to less than floats can tell apart has faded away: a share of it would be infinite.
+        share = (1.0 - sum(returns.values())) / whole if whole >= float_info.min else 0.0
+        ranked = []
+        for item_id, score in together.scores.items():
+            part, again = share * score, returns.pop(item_id, 0.0)
+            if item_id in profile.purchased or part + again <= 0.0:
+                continue
+            if again > part:
+                ranked.append(Ranked(item_id, part + again, Why.REMINDER, item_id))
+            else:
+                ranked.append(Ranked(item_id, part + again, Why.SEEN_TOGETHER, together.because[item_id]))
+        for item_id, again in returns.items():
+            if item_id not in profile.purchased:
+                ranked.append(Ranked(item_id, again, Why.REMINDER, item_id))
+        ranked.sort(key=lambda one: (-one.score, one.item_id))
+        return ranked
 
 
 def _returns(
@@ -147,9 +169,9 @@ class _Together:
         ordered = sorted(self.scores.items(), key=_heaviest_first)
         return [item_id for item_id, _ in ordered[: self._constants.hops]]
 
-    def add_hops(self, rows: Mapping[str, Neighbors]) -> None:
+    def add_hops(self, asked: list[Neighbors]) -> None:
+        """`asked` are the rows of `best` that there are."""
         constants, scores, because = self._constants, self.scores, self.because
-        asked = [rows[item_id] for item_id in self.best() if item_id in rows]
         if not asked:
             return
         busy = [1.0 + row.total * _fade(row, self._now_us, constants) for row in asked]

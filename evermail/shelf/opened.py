@@ -13,7 +13,7 @@ import msgspec
 
 from evermail import ranking
 from evermail.documents import Document, Key, Neighbors, Product, Profile, Trending
-from evermail.ranking import Ranked
+from evermail.ranking import Ranked, Ranking
 from evermail.shelf.met import Met
 from evermail.shelf.policy import Rule
 from evermail.shelf.popular import in_turn, popular
@@ -44,11 +44,9 @@ def read_open(about_shopper: Reading, read: Reading, met: Met) -> Opened:
     personal: list[Ranked] = []
     lists: list[Trending] = []
     if met.profile is not None and met.variant.personal:
-        asked, lists = _read_about(about_shopper, met.profile, scopes, met.now_us)
-        rows = {item_id: asked[item_id] for item_id in ranking.context(met.profile) if item_id in asked}
         # What was bought may be shown again after a while, which the screen decides.
         unscreened = msgspec.structs.replace(met.profile, purchased={})
-        personal = ranking.personal(unscreened, asked, now_us=met.now_us)
+        personal, rows, lists = _rank(about_shopper, unscreened, scopes, met.now_us)
     return Opened(
         met=met,
         rows=rows,
@@ -58,10 +56,10 @@ def read_open(about_shopper: Reading, read: Reading, met: Met) -> Opened:
     )
 
 
-def _read_about(
+def _rank(
     read: Reading, profile: Profile, scopes: Sequence[Key], now_us: int
-) -> tuple[dict[str, Neighbors], list[Trending]]:
-    """Rows of neighbours for a shopper, and what trends in the category of the newest item.
+) -> tuple[list[Ranked], dict[str, Neighbors], list[Trending]]:
+    """A shopper's ranking, the rows of the shopper's own items, and what trends in the newest one's category.
 
     Two reads: of the shopper's own items, then of what those lead to. The first brings the lists of `scopes`
     as well, for whoever asks for them then.
@@ -73,12 +71,13 @@ def _read_about(
     found = read.keys([*keys, *scopes])
     rows = _rows_of(found)
     product = found.get(Key(Product.COLLECTION, newest)) if newest is not None else None
-    then = ranking.second_rows(profile, rows, now_us=now_us)
-    keys = [Key(Neighbors.COLLECTION, row_id) for row_id in then]
+    ranking_of = Ranking(profile, rows, now_us=now_us)
+    keys = [Key(Neighbors.COLLECTION, row_id) for row_id in ranking_of.second_rows()]
     about = [category_scope(product.category)] if isinstance(product, Product) and product.category else []
     categories = [Key(Trending.COLLECTION, scope) for scope in about]
     found = read.keys([*keys, *categories])
-    return rows | _rows_of(found), _lists_of(found, categories)
+    own = {item_id: rows[item_id] for item_id in ranking.context(profile) if item_id in rows}
+    return ranking_of.personal(_rows_of(found)), own, _lists_of(found, categories)
 
 
 def _scopes(naming: Sequence[Rule]) -> list[str]:

@@ -41,6 +41,8 @@ class RuleBook:
 
     def meeting(self, product: Product) -> int:
         """The set of rules that are about a product."""
+        if not self._rules:
+            return 0
         found = self._items.of(product.id) & self._categories.of(product.category)
         found &= self._brands.of(product.brand) & self._labels.of(*product.labels)
         return found & self._prices.of(product.price_now)
