@@ -55,13 +55,13 @@ SUBSCRIBED = Page(
 
 _BAD_LINK = Page(
     "This link does not work",
-    "It may have been cut off on its way. Please open it again from the email, or use that of a newer one.",
+    "It may have been cut off on its way. Please open it from the email again, or use that of a newer email.",
 )
 _REFUSALS = {
     "token_missing": _BAD_LINK,
     "token_invalid": _BAD_LINK,
     "token_expired": Page(
-        "This link has expired", "The email is more than a year old. Please use the link in a newer one."
+        "This link has expired", "The email is more than a year old. Please use the link in a newer email."
     ),
     "too_many_requests": Page(
         "One moment, please", "This link was used many times just now. Please try again in a minute."
