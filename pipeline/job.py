@@ -19,6 +19,7 @@ from pipeline.erase import EraseShoppers
 from pipeline.neighbors import CountNeighbors
 from pipeline.shoppers import Shopped, Shoppers
 from pipeline.store_writer import WriteDocuments
+from pipeline.suppressed import CarrySuppressions, DropSuppressed
 from pipeline.trending import CountTrending
 
 
@@ -44,7 +45,8 @@ def build(pipeline: beam.Pipeline, source: beam.PTransform, sinks: Sinks, config
 
     if sinks.triggers is not None:
         told = (enriched.events, shopped.heard) | "ToldToCarts" >> beam.Flatten()
-        told | "Carts" >> WatchCarts(config) | "PublishTriggers" >> sinks.triggers
+        triggers = told | "Carts" >> WatchCarts(config) | "Suppressed" >> DropSuppressed(config)
+        triggers | "PublishTriggers" >> sinks.triggers
     if sinks.archive is not None:
         refused.append((shopped.accepted, shopped.late) | "Archive" >> sinks.archive)
     _dead_letters(refused, sinks)
@@ -70,7 +72,8 @@ def _store(shopped: Shopped, enriched: Enriched, config: JobConfig) -> list[beam
     """Documents into the store; what could not be written comes back."""
     neighbors = shopped.row_updates | "Neighbors" >> CountNeighbors(config)
     trending = enriched | "Trending" >> CountTrending(config)
-    documents = (shopped.profiles, neighbors, trending) | "Documents" >> beam.Flatten()
+    carried = shopped.profiles | "Suppressions" >> CarrySuppressions(config)
+    documents = (shopped.profiles, carried, neighbors, trending) | "Documents" >> beam.Flatten()
     return [
         documents | "StoreWriter" >> WriteDocuments(config),
         shopped.erasures | "Erasures" >> EraseShoppers(config),

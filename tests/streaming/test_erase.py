@@ -14,7 +14,18 @@ from hypothesis import strategies as st
 from streaming_support import NOW, Collected, Sleeper, Stream, config, pipeline, run
 
 from evermail.clock import DAY, SECOND
-from evermail.documents import Document, Erasure, Impression, Key, Profile, Shown, Suppression
+from evermail.documents import (
+    Document,
+    Erasure,
+    Feedback,
+    Impression,
+    Key,
+    Opinion,
+    Profile,
+    Shown,
+    Suppression,
+    Verdict,
+)
 from evermail.events import Code
 from evermail.stores import Store, StoreError, StoreUnavailable
 from evermail.stores.sqlite import SqliteStore
@@ -46,6 +57,7 @@ def personal(shopper: str) -> list[Document]:
             for campaign in ("spring", "autumn")
         ),
         Suppression(id=shopper, version=1, updated_at=NOW, reason="asked"),
+        Feedback(id=shopper, version=1, updated_at=NOW, opinions={"A": Opinion(Verdict.NOT_FOR_ME, NOW)}),
     ]
 
 
@@ -63,7 +75,7 @@ def real(url: str) -> Iterator[SqliteStore]:
 
 
 def keys(store: Store, *collections: str) -> list[str]:
-    names = collections or ("profiles", "impressions", "suppressions", "erasures")
+    names = collections or ("profiles", "impressions", "suppressions", "feedback", "erasures")
     return [f"{name}/{document.id}" for name in names for document in store.scan(name)]
 
 
@@ -99,6 +111,7 @@ class TestInTheJob:
             "impressions/autumn:ben",
             "impressions/spring:ben",
             "suppressions/ben",
+            "feedback/ben",
             "erasures/ann",
         ]
         assert real.get_many([erasure("ann").key]) == {erasure("ann").key: erasure("ann")}
@@ -235,4 +248,4 @@ class TestWhenTheStoreFails:
                     given_on = eraser.delete(erasure())
             assert given_on == [erasure()]
             assert real.about("ann") == []
-            assert len(real.about("ben")) == 3
+            assert len(real.about("ben")) == len(personal("ben"))

@@ -1,0 +1,164 @@
+"""Who wants no email: what was said last holds, and in doubt nothing is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from faulty_store import BAD_DAY, DOWN, UnreliableStore
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from evermail.clock import DAY
+from evermail.documents import Key, Profile, Suppression
+from evermail.moves import follow
+from evermail.shelf.met import MAX_MOVES
+from evermail.stores import StoreUnavailable
+from evermail.stores.sqlite import SqliteStore
+from evermail.suppression import LIFTED_RETENTION_US, MAX_ASKED, carried, is_suppressed, lift, suppress
+
+NOW = 1_790_000_000_000_000
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    store = SqliteStore(tmp_path / "store.sqlite3", clock=lambda: NOW)
+    yield store
+    store.close()
+
+
+def move(store: SqliteStore, *names: str) -> None:
+    for name, to in pairwise(names):
+        store.put_many([Profile(id=name, version=1, updated_at=NOW, as_of=0, events=0, moved_to=to)])
+
+
+def damage(store: SqliteStore, collection: str, shopper: str) -> None:
+    with store._transaction() as connection:
+        connection.execute(
+            "REPLACE INTO documents (collection, id, version, body) VALUES (?, ?, 1, '{}')",
+            (collection, shopper),
+        )
+
+
+def test_those_who_want_none_among_many(store: SqliteStore) -> None:
+    for shopper in ("ann", "cleo"):
+        assert suppress(store, shopper, "page", NOW)
+    lift(store, "cleo", "page", NOW)
+    assert is_suppressed(store, ["ann", "ben", "cleo", "ann", ""]) == {"ann"}
+    assert is_suppressed(store, []) == set()
+
+
+def test_any_number_may_be_asked_about(store: SqliteStore) -> None:
+    everybody = [f"s{n}" for n in range(2 * MAX_ASKED + 1)]
+    last = everybody[-1]
+    suppress(store, last, "page", NOW)
+    assert is_suppressed(store, everybody) == {last}
+
+
+def test_said_again_it_changes_nothing(store: SqliteStore) -> None:
+    assert [suppress(store, "ann", "page", NOW + n) for n in range(3)] == [True, False, False]
+    assert [lift(store, "ann", "page", NOW + n) for n in range(3)] == [True, False, False]
+    assert not lift(store, "ben", "page", NOW)
+
+
+def test_a_suppression_has_no_end_and_a_lifted_one_is_forgotten(store: SqliteStore) -> None:
+    suppress(store, "ann", "page", NOW)
+    [suppression] = store.scan("suppressions")
+    assert suppression.expire_at is None
+    lift(store, "ann", "page", NOW)
+    [lifted] = store.scan("suppressions")
+    assert lifted.expire_at == NOW + LIFTED_RETENTION_US
+
+
+@given(said=st.lists(st.tuples(st.booleans(), st.integers(-DAY, DAY)), min_size=1, max_size=8))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+def test_what_is_said_last_holds_whatever_the_clocks_say(
+    store: SqliteStore, said: list[tuple[bool, int]]
+) -> None:
+    for stop, off_us in said:
+        (suppress if stop else lift)(store, "ann", "page", NOW + off_us)
+        assert is_suppressed(store, ["ann"]) == ({"ann"} if stop else set())
+
+
+def test_all_names_from_that_of_the_email_on(store: SqliteStore) -> None:
+    names = ["k1.browser", "k2.browser", "k1.user", "k2.user"]
+    move(store, *names)
+    suppress(store, "k2.browser", "page", NOW)
+    assert is_suppressed(store, names) == set(names[1:])
+    lift(store, "k1.browser", "page", NOW)
+    assert is_suppressed(store, names) == set()
+
+
+def test_only_so_many_moves_are_followed_and_no_circle(store: SqliteStore) -> None:
+    move(store, *"abcdefgh")
+    assert follow(store, "a", []).names == tuple("abcdefgh"[: MAX_MOVES + 1])
+    move(store, "x", "y", "x")
+    assert follow(store, "x", []).names == ("x", "y")
+
+
+@pytest.mark.parametrize("collection", ["profiles", "suppressions"])
+def test_what_cannot_be_read_is_in_nobodys_way(store: SqliteStore, collection: str) -> None:
+    damage(store, collection, "ann")
+    suppress(store, "ann", "page", NOW)
+    assert is_suppressed(store, ["ann", "ben"]) == {"ann"}
+    lift(store, "ann", "page", NOW)
+    assert is_suppressed(store, ["ann"]) == set()
+
+
+def test_a_suppression_that_cannot_be_read_counts(store: SqliteStore) -> None:
+    suppress(store, "cleo", "page", NOW)
+    damage(store, "suppressions", "ben")
+    assert is_suppressed(store, ["ann", "ben", "cleo", "dora"]) == {"ben", "cleo"}
+
+
+def test_while_the_store_is_down_nobody_knows(store: SqliteStore) -> None:
+    down = UnreliableStore(store, DOWN)
+    for call in (
+        lambda: is_suppressed(down, ["ann"]),
+        lambda: carried(down, {"ann": "ben"}),
+        lambda: suppress(down, "ann", "page", NOW),
+        lambda: lift(down, "ann", "page", NOW),
+    ):
+        with pytest.raises(StoreUnavailable):
+            call()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_what_did_not_raise_holds(store: SqliteStore, seed: int) -> None:
+    names = ["k1.user", "k2.user"]
+    move(store, *names)
+    faulty = UnreliableStore(store, BAD_DAY, seed=seed)
+    for n in range(20):
+        stop = n % 2 == 0
+        try:
+            (suppress if stop else lift)(faulty, names[0], "page", NOW + n)
+        except StoreUnavailable:
+            continue
+        assert is_suppressed(store, names) == (set(names) if stop else set())
+    assert faulty.happened
+
+
+class TestMoves:
+    def test_a_suppression_moves_along(self, store: SqliteStore) -> None:
+        suppress(store, "old", "page", NOW)
+        lift_of = Suppression(id="lifted", version=NOW, updated_at=NOW, reason="page", lifted=True)
+        store.put_many([lift_of])
+        moved = {"old": "new", "stranger": "other", "lifted": "third"}
+        store.put_many(carried(store, moved))
+        assert is_suppressed(store, moved.values()) == {"new"}
+        assert is_suppressed(store, ["old"]) == {"old"}
+
+    def test_however_often_it_moves_what_was_said_later_stays(self, store: SqliteStore) -> None:
+        suppress(store, "old", "page", NOW)
+        for _ in range(2):
+            store.put_many(carried(store, {"old": "new"}))
+            lift(store, "new", "page", NOW + DAY)
+            assert is_suppressed(store, ["new"]) == set()
+
+    def test_the_stored_one_is_left_as_it_is(self, store: SqliteStore) -> None:
+        suppress(store, "old", "one_click", NOW)
+        [document] = carried(store, {"old": "new"})
+        assert (document.key, document.version) == (Key(Suppression.COLLECTION, "new"), NOW)
+        assert document.reason == "one_click"
