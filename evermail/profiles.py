@@ -69,4 +69,6 @@ def from_profile(profile: Profile) -> ShopperState:
         ),
         holdings=Holdings(lines, purchased),
         links=[Link(0, 0, profile.moved_to)] if profile.moved_to else [],
+        # Whether these touches were counted as returns is not known: they have had their word.
+        returns_horizon=profile.history[0].event_time if profile.history else 0,
     )
