@@ -1,8 +1,8 @@
 """Who wants no email: said by a shopper, and asked by everybody who sends any.
 
-A suppression holds for the name that the email was sent to and for every name that this shopper's profile has
-moved to. A name that it moves to later takes it along (pipeline/suppressed.py). What cannot be read counts as
-a suppression: rather one email too few.
+A suppression holds for the name that the email was sent to, for every name that this shopper's profile has
+moved to, and for all whose profiles have moved to one of these. A name that it moves to later takes it along
+(pipeline/suppressed.py). What cannot be read counts as a suppression: rather one email too few.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from evermail import clock
-from evermail.documents import Document, Key, Suppression
+from evermail.documents import Document, Key, Profile, Suppression
 from evermail.moves import follow, readable
+from evermail.shelf.met import MAX_MOVES
 from evermail.stores import Outcome, Store, StoreUnavailable
 
 TIMEOUT_S = 1.0
@@ -25,22 +26,36 @@ TRIES = 5
 LIFTED_RETENTION_US = 400 * clock.DAY
 """How long it is remembered that emails are wanted again: for as long as the link of an email can say so."""
 
-MAX_ASKED = 300
+MAX_ASKED = 200
 """Shoppers in one call of the store."""
 
 
 def is_suppressed(store: Store, shoppers: Iterable[str], *, timeout_s: float | None = TIMEOUT_S) -> set[str]:
-    """Those of these names to which no email may go. `timeout_s` is for each call of the store.
+    """Those of these names to which no email may go: they, or names that their profiles have moved to, are
+    suppressed. `timeout_s` is for each call of the store; there is one for each `MAX_ASKED` names, and more
+    for those that have moved.
 
-    Who knows several names of one person, as after a rotation of keys, asks for all of them, and sends
-    nothing if one of them is returned. Raises `StoreUnavailable`: then nothing may be sent either.
+    Nothing leads from a new name to a former one: who knows several of one person, as after a rotation of
+    keys, asks for all of them, and sends nothing if one of them is returned. Raises `StoreUnavailable`: then
+    nothing may be sent either.
     """
     asked = list(dict.fromkeys(shoppers))
-    found: dict[Key, Document | None] = {}
+    found: set[str] = set()
     for start in range(0, len(asked), MAX_ASKED):
-        keys = [Key(Suppression.COLLECTION, shopper) for shopper in asked[start : start + MAX_ASKED]]
-        found |= readable(store, keys, timeout_s=timeout_s)
-    return {key.id for key, document in found.items() if _holds(document)}
+        names = {shopper: shopper for shopper in asked[start : start + MAX_ASKED]}
+        for _ in range(1 + MAX_MOVES):
+            keys = [Key(kind.COLLECTION, name) for kind in (Suppression, Profile) for name in names.values()]
+            stored = readable(store, list(dict.fromkeys(keys)), timeout_s=timeout_s) if keys else {}
+            moved = {}
+            for shopper, name in names.items():
+                if _holds(stored.get(Key(Suppression.COLLECTION, name), _NONE)):
+                    found.add(shopper)
+                    continue
+                profile = stored.get(Key(Profile.COLLECTION, name))
+                if isinstance(profile, Profile) and profile.moved_to:
+                    moved[shopper] = profile.moved_to
+            names = moved
+    return found
 
 
 def suppress(store: Store, shopper: str, reason: str, now_us: int) -> bool:
