@@ -61,10 +61,10 @@ class Events:
         on_unsent: Callable[[Sequence[Unsent]], object] | None = None,
         max_queue: int = MAX_QUEUE,
         deliver: Deliver | None = None,
-        jitter: Callable[[], float] = lambda: random.uniform(0.5, 1.0),  # noqa: S311
+        jitter: Callable[[float], float] = lambda most: random.uniform(most / 2, most),  # noqa: S311
     ) -> None:
-        """Raises `ValueError` for an address that is none. `deliver` stands in for HTTP; `jitter` says
-        which part of a wait between two attempts is waited."""
+        """Raises `ValueError` for an address that is none. `deliver` stands in for HTTP; `jitter` makes
+        of the longest wait before another attempt, in seconds, the one that is waited."""
         self._deliver = deliver or HttpDelivery(endpoint, key)
         self._on_unsent = on_unsent
         self._max_queue = max_queue
@@ -161,7 +161,7 @@ class Events:
             if isinstance(outcome, Later):
                 most = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0**failures)
                 failures = min(failures + 1, 16)
-                self._rest(max(outcome.after_s, most * self._jitter()))
+                self._rest(max(outcome.after_s, self._jitter(most)))
             else:
                 failures = 0
                 self._tell(outcome.refused)  # before they count as dealt with, so that `flush` waits for it

@@ -18,6 +18,11 @@ ITEM = {"items": [{"item_id": "SKU1", "price": 19.9}], "currency": "EUR"}
 AN_HOUR_MS = 3_600_000
 EVENT = "evermail.event."
 
+HIDE = """
+    Object.defineProperty(document, 'visibilityState', {value: 'hidden'});
+    document.dispatchEvent(new Event('visibilitychange'));
+"""
+
 Open = Callable[..., Any]
 
 
@@ -121,14 +126,19 @@ def test_who_comes_back_is_known_and_says_nothing_twice(open_page: Open, served:
 def test_what_happens_offline_arrives_when_there_is_a_network_again(
     open_page: Open, served: Served, context: Any
 ) -> None:
-    page = open_page()
+    page = open_page(frozen=True)
+    page.clock.run_for(1)
     wait_until_all_is_sent(page)
     context.set_offline(True)
     with page.expect_event("requestfailed"):
         say(page, "track", "view_item", ITEM)
+        page.clock.run_for(1)
     say(page, "track", "add_to_cart", ITEM)
+    page.clock.run_for(1)
     assert [event["event_name"] for event in queue(page)] == ["view_item", "add_to_cart"]
     context.set_offline(False)
+    page.wait_for_function("navigator.onLine")
+    page.clock.run_for(1)  # far less than the wait after an attempt that failed
     events = served.pubsub.wait_for("view_item", "add_to_cart")
     assert [event["event_name"] for event in events] == ["update_consent", "view_item", "add_to_cart"]
 
@@ -238,6 +248,20 @@ def test_a_withdrawal_arrives_and_takes_everything_along(
     assert "view_item" not in {event["event_name"] for event in served.pubsub.events}
 
 
+def test_after_a_withdrawal_nobody_is_known_any_more(open_page: Open, served: Served) -> None:
+    page = open_page()
+    say(page, "identify", "crm-1")
+    wait_until_all_is_sent(page)
+    say(page, "consent", False)
+    say(page, "track", "view_item", ITEM)
+    *before, view = served.pubsub.wait_for("view_item")
+    assert view["client_id"] not in {event["client_id"] for event in before}
+    assert "user_id" not in view
+    assert view["consent"] == {"personalization": False}
+    wait_until_all_is_sent(page)
+    assert kept(page) == {}
+
+
 def test_a_withdrawal_holds_in_other_tabs(open_page: Open, served: Served) -> None:
     one, other = open_page(), open_page()
     client = kept(one)["evermail.client"]
@@ -260,6 +284,14 @@ def test_what_is_left_when_a_page_ends_is_sent_still(open_page: Open, served: Se
     say(page, "track", "view_item", ITEM)
     assert served.pubsub.events == []
     page.goto("about:blank")
+    served.pubsub.wait_for("view_item")
+
+
+@pytest.mark.parametrize("end", ["window.dispatchEvent(new Event('pagehide'))", HIDE])
+def test_either_sign_of_the_end_is_enough(open_page: Open, served: Served, end: str) -> None:
+    page = open_page(frozen=True)
+    say(page, "track", "view_item", ITEM)
+    page.evaluate(end)
     served.pubsub.wait_for("view_item")
 
 

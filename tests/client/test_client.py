@@ -24,7 +24,7 @@ def served() -> Iterator[Served]:
         yield served
 
 
-def at_once() -> float:
+def at_once(most: float) -> float:
     return 0.0
 
 
@@ -33,13 +33,25 @@ class Gate:
 
     def __init__(self, *outcomes: Answered | Later) -> None:
         self.batches: list[list[str]] = []
-        self.open = threading.Event()
         self._outcomes = list(outcomes)
+        self._changed = threading.Condition()
+        self._allowed = 0
 
     def __call__(self, batch: Sequence[Queued]) -> Answered | Later:
-        self.batches.append([event.event_id for event in batch])
-        assert self.open.wait(TIMEOUT_S)
+        with self._changed:
+            self.batches.append([event.event_id for event in batch])
+            self._changed.notify_all()
+            assert self._changed.wait_for(lambda: len(self.batches) <= self._allowed, TIMEOUT_S)
         return self._outcomes.pop(0) if self._outcomes else Answered([])
+
+    def let_through(self, batches: int) -> None:
+        with self._changed:
+            self._allowed += batches
+            self._changed.notify_all()
+
+    def wait_for(self, batches: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.batches) >= batches, TIMEOUT_S)
 
 
 def test_events_arrive_with_an_id_and_a_time(served: Served) -> None:
@@ -154,6 +166,35 @@ def test_when_nobody_answers_closing_says_what_was_left() -> None:
         events.track("view_item")
 
 
+def test_waits_twice_as_long_each_time_and_begins_anew_after_a_success() -> None:
+    asked: list[float] = []
+    gate = Gate(*[Later()] * 9, Answered([]), Later())
+    gate.let_through(100)
+
+    def jitter(most: float) -> float:
+        asked.append(most)
+        return 0.0
+
+    events = Events("http://unused", deliver=gate, jitter=jitter)
+    for _ in range(2):
+        events.track("search")
+        assert events.flush() == []
+    events.close()
+    assert asked == [0.5, 1, 2, 4, 8, 16, 32, 60, 60, 0.5]
+
+
+def test_waits_as_long_as_the_server_asks_for() -> None:
+    gate = Gate(Later(after_s=3600))
+    gate.let_through(100)
+    events = Events("http://unused", deliver=gate, jitter=at_once)
+    events.track("search")
+    gate.wait_for(1)
+    assert [event.code for event in events.flush(0.2)] == ["waiting"]
+    with pytest.raises(NotSent):
+        events.close(0)
+    assert len(gate.batches) == 1
+
+
 def test_a_full_queue_says_so_at_once() -> None:
     gate = Gate()
     events = Events("http://unused", max_queue=2, deliver=gate)
@@ -161,19 +202,25 @@ def test_a_full_queue_says_so_at_once() -> None:
     events.track("search")
     with pytest.raises(QueueFull):
         events.track("search")
-    gate.open.set()
+    gate.let_through(100)
     assert events.flush() == []
     events.track("search")
     events.close()
 
 
 def test_what_nobody_has_looked_at_fills_the_queue_too() -> None:
-    gate = Gate(Answered([Unsent("a", "late", "", b"{}"), Unsent("b", "late", "", b"{}")]))
+    refused = [Unsent("a", "missing_items", "", b"{}")]
+    gate = Gate(Answered(refused))
     events = Events("http://unused", max_queue=2, deliver=gate)
     events.track("search", event_id="a")
+    gate.wait_for(1)
+    gate.let_through(1)
     events.track("search", event_id="b")
-    gate.open.set()
-    assert [event.event_id for event in events.flush()] == ["a", "b"]
+    gate.wait_for(2)  # so the first batch is dealt with
+    with pytest.raises(QueueFull):
+        events.track("search")
+    gate.let_through(100)
+    assert events.flush() == refused
     events.track("search")
     events.close()
 
@@ -183,7 +230,7 @@ def test_a_batch_keeps_within_what_collect_takes() -> None:
     events = Events("http://unused", deliver=gate)
     ids = [events.track("search", note="x" * 60_000) for _ in range(10)]
     ids += [events.track("search") for _ in range(250)]
-    gate.open.set()
+    gate.let_through(100)
     events.close()
     assert [each for batch in gate.batches for each in batch] == ids
     assert max(len(batch) for batch in gate.batches) == 100

@@ -182,6 +182,7 @@ def test_without_a_time_a_repetition_is_a_copy_for_as_long_as_a_copy_may_be_late
         [event] = accepted(read(body(VIEW), now_us))
         return event.event_id
 
+    assert one(VIEW).event_id != one(VIEW, client_id="another").event_id
     start = NOW_US // MAX_RETRY_US * MAX_RETRY_US
     assert ids(start) == ids(start + MAX_RETRY_US - 1) != ids(start + MAX_RETRY_US)
 
