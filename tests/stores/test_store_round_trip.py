@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC
+from enum import Enum
 from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -57,6 +58,8 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
     match get_origin(hint):
         case None if hint in kinds:
             return kinds[hint]
+        case None if issubclass(hint, Enum):
+            return st.sampled_from(hint)
         case None:
             return st.builds(hint, **fields_of(hint))
         case origin if origin is list:
