@@ -57,6 +57,7 @@ from functions.settings import PrivacySettings
 
 MAX_BODY_BYTES = 4 * 1024
 RETRY_AFTER_S = 5
+_RETRY = {"Retry-After": str(RETRY_AFTER_S)}
 
 
 class _Asked(msgspec.Struct, forbid_unknown_fields=True):
@@ -167,7 +168,9 @@ class _Access:
             found = person.held(store, person.followed(store, self._asked_for))
         except Exception as error:
             self._log.add_exception(error)
-            raise _retry("store_unavailable", "what is stored cannot be read now") from None
+            raise Failure(
+                503, "store_unavailable", "what is stored cannot be read now", headers=_RETRY
+            ) from None
         counts.update(document.COLLECTION for document in found.documents)
         response = json_response({"request_id": self._log.request_id, **export(found, self._now_us)})
         disposition = f'attachment; filename="export-{self._log.request_id}.json"'
@@ -181,8 +184,13 @@ class _Access:
         if not (documents and events):
             done = {"documents": documents, "events": events}
             self._log.add(done=done)
-            details = {"request_id": self._log.request_id, "done": done, "deleted": counts}
-            raise _retry("erasure_incomplete", "not all of it is confirmed: send it again", details)
+            raise Failure(
+                503,
+                "erasure_incomplete",
+                "not all of it is confirmed: send it again",
+                headers=_RETRY,
+                details={"request_id": self._log.request_id, "done": done, "deleted": counts},
+            )
         return json_response(
             {
                 "request_id": self._log.request_id,
@@ -262,7 +270,3 @@ def _unusable() -> Failure:
         "invalid_request",
         "give action, export or erase, and user_id, client_id or both, and nothing else",
     )
-
-
-def _retry(code: str, message: str, details: Mapping[str, object] | None = None) -> Failure:
-    return Failure(503, code, message, headers={"Retry-After": str(RETRY_AFTER_S)}, details=details)

@@ -5,6 +5,7 @@ A file of `paths/` is an OpenAPI path item. What is the same everywhere it leave
 - each operation has `errors` in place of responses that are errors: codes by status,
   `{"401": ["token_expired", "token_invalid"]}`. An answer that says more than its code has the further
   members beside them: `{"503": {"codes": [...], "members": {NAME: SCHEMA}}}`.
+- `"pages": true` says that these errors are pages where a page was asked for.
 - 405 and 500, and the headers of every answer, are added to all operations.
 """
 
@@ -24,6 +25,10 @@ EVERYWHERE = {405: ["method_not_allowed"], 500: ["not_configured", "internal_err
 METHODS = frozenset({"get", "head", "post", "options"})
 """Members of a path item that are operations."""
 
+_OURS = ("errors", "pages", "responses")
+"""Members of an operation that are not taken over as they stand."""
+
+_PAGE = {"text/html": {"schema": {"type": "string"}}}
 _HEADERS_OF = {401: "WWW-Authenticate", 405: "Allow", 429: "Retry-After"}
 
 
@@ -50,15 +55,16 @@ def _operation(operation: dict[str, Any]) -> dict[str, Any]:
     errors = {int(status): told for status, told in operation.get("errors", {}).items()}
     responses = dict(operation["responses"])
     for status, told in sorted({**EVERYWHERE, **errors}.items()):
-        responses[str(status)] = _error(status, told)
+        page = operation.get("pages", False) and status in errors
+        responses[str(status)] = _error(status, told, page=page)
     for response in responses.values():
         headers = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
         response["headers"] = {**headers, **response.get("headers", {})}
-    shared = {name: value for name, value in operation.items() if name not in ("errors", "responses")}
+    shared = {name: value for name, value in operation.items() if name not in _OURS}
     return {**shared, "responses": responses}
 
 
-def _error(status: int, told: Any) -> dict[str, Any]:
+def _error(status: int, told: Any, *, page: bool) -> dict[str, Any]:
     codes, members = (told, {}) if isinstance(told, list) else (told["codes"], told["members"])
     error = {
         "type": "object",
@@ -80,5 +86,5 @@ def _error(status: int, told: Any) -> dict[str, Any]:
     return {
         "description": HTTPStatus(status).phrase,
         "headers": named,
-        "content": {"application/json": {"schema": schema}},
+        "content": {"application/json": {"schema": schema}, **(_PAGE if page else {})},
     }

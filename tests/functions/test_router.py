@@ -1,0 +1,47 @@
+"""All endpoints in one: by path, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import flask.testing
+import pytest
+
+from functions import main
+from tests.functions.all_in_one import served
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[flask.testing.FlaskClient]:
+    with served(tmp_path) as app:
+        yield app.test_client()
+
+
+@pytest.mark.parametrize("path", sorted(main.PATHS))
+def test_leads_to_each_endpoint(client: flask.testing.FlaskClient, path: str) -> None:
+    response = client.get(f"/{path}")
+    assert response.status_code != 404
+    assert client.get(f"/{path}/").status_code == response.status_code
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing", "/healthz/more", "/Healthz", "/static/x", "/main.py"])
+def test_anything_else_is_not_there(client: flask.testing.FlaskClient, path: str) -> None:
+    response = client.get(path)
+    assert response.status_code == 404
+    assert response.json is not None
+    assert response.json["error"]["code"] == "not_found"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_what_was_not_found_is_not_in_the_log(
+    client: flask.testing.FlaskClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.get("/anna@private.example")
+    assert "private" not in capsys.readouterr().out
+
+
+def test_one_endpoint_that_is_not_configured_spares_the_others(tmp_path: Path) -> None:
+    with served(tmp_path, EVERMAIL_PRIVACY_KEYS="") as app:
+        assert app.test_client().post("/privacy").status_code == 500
+        assert app.test_client().get("/readyz").status_code == 200
