@@ -70,10 +70,8 @@ ELSEWHERE = (
 )
 """What is not in the store."""
 
-_TIMES = frozenset(
-    ["as_of", "opened_at", "prefetched_at", "shown_at", "erased_at", "event_time", "purchased"]
-)
-"""Fields in microseconds since the epoch, or whose values are; 0 is never."""
+_TIMES = frozenset({"as_of", "event_time", "purchased"})
+"""Fields in microseconds since the epoch, or whose values are; so is what ends in `_at`. 0 is never."""
 
 _APART = frozenset({"id", "version", "memory", "updated_at", "expire_at"})
 """Said beside the content, or of no meaning to a person."""
@@ -153,7 +151,7 @@ class _Entry:
             return {key: self._readable(name, inner) for key, inner in value.items()}
         if isinstance(value, list | tuple):
             return [self._readable(name, inner) for inner in value]
-        return self._time(value) if name in _TIMES else value
+        return self._time(value) if name in _TIMES or name.endswith("_at") else value
 
     def _time(self, time_us: int) -> str | None:
         if time_us <= 0:
