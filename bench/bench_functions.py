@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
+from unittest import mock
 from urllib.parse import urlencode
 
 from bench.http_load import Load, load
@@ -67,21 +68,21 @@ def main() -> None:
     print(f"{'':24} {'requests':>10} {'p50':>9} {'p95':>9} {'p99':>9} {'failed':>7}")
     with tempfile.TemporaryDirectory(prefix="evermail-bench-") as folder:
         workdir = Path(folder)
-        with _function("empty", _ROOT / "bench" / "empty_function.py", {}, workdir) as port:
+        with function("empty", _ROOT / "bench" / "empty_function.py", {}, workdir) as port:
             _print("an empty function", _measure(port, ["/"], given))
         for name, backend in (("SQLite", _sqlite), ("Firestore emulator", _emulator)):
             try:
                 with backend(workdir) as (url, environment):
-                    _fill(url, documents)
-                    variables = _variables(url) | environment
+                    fill(url, documents, emulator=environment.get("FIRESTORE_EMULATOR_HOST", ""))
+                    told = variables(url) | environment
                     source = _ROOT / "functions" / "main.py"
-                    with _function("recommendations", source, variables, workdir) as port:
+                    with function("recommendations", source, told, workdir) as port:
                         _measure(port, paths, argparse.Namespace(seconds=WARM_UP_S, connections=16))
                         _print(f"recommendations, {name}", _measure(port, paths, given))
             except EmulatorMissing as missing:
                 print(f"recommendations, {name}: not measured, as {missing}")
         with _sqlite(workdir) as (url, _):
-            took_s = _cold_start(paths[0], _variables(url))
+            took_s = _cold_start(paths[0], variables(url))
             print(f"\nfrom import to the first answer: {took_s:.2f} s, without Beam")
 
 
@@ -105,7 +106,7 @@ def tokens() -> list[str]:
     return [signer.sign(one, purpose=Purpose.RECOMMENDATIONS) for one in recipients]
 
 
-def _variables(url: str) -> dict[str, str]:
+def variables(url: str) -> dict[str, str]:
     return {
         "EVERMAIL_STORE": url,
         "EVERMAIL_TOKEN_KEYS": TOKEN_KEY,
@@ -122,15 +123,13 @@ def _sqlite(workdir: Path) -> Iterator[tuple[str, dict[str, str]]]:
 @contextmanager
 def _emulator(workdir: Path) -> Iterator[tuple[str, dict[str, str]]]:
     with firestore_emulator(log=workdir / "firestore.log") as endpoint:
-        os.environ["FIRESTORE_EMULATOR_HOST"] = endpoint
-        try:
-            yield "firestore://bench-evermail", {"FIRESTORE_EMULATOR_HOST": endpoint}
-        finally:
-            del os.environ["FIRESTORE_EMULATOR_HOST"]
+        yield "firestore://bench-evermail", {"FIRESTORE_EMULATOR_HOST": endpoint}
 
 
-def _fill(url: str, documents: list[Document]) -> None:
-    store: Store = open_store(url)
+def fill(url: str, documents: list[Document], *, emulator: str = "") -> None:
+    """Writes documents to a store; `emulator` is where Firestore's is, if it is that."""
+    with mock.patch.dict(os.environ, {"FIRESTORE_EMULATOR_HOST": emulator} if emulator else {}):
+        store: Store = open_store(url)
     with contextlib.closing(store):
         for start in range(0, len(documents), 400):
             for result in store.put_many(documents[start : start + 400]):
@@ -139,7 +138,7 @@ def _fill(url: str, documents: list[Document]) -> None:
 
 
 @contextmanager
-def _function(target: str, source: Path, variables: dict[str, str], workdir: Path) -> Iterator[int]:
+def function(target: str, source: Path, variables: dict[str, str], workdir: Path) -> Iterator[int]:
     port = free_port()
     command = [sys.executable, "-m", "functions_framework", "--host", HOST, "--port", str(port)]
     command += ["--target", target, "--source", str(source)]
