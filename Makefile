@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test lint format bench-pipeline bench-writes bench-pubsub bench-stores bench-demo bench-ranking bench-functions eval eval-rows eval-lag eval-parity tune pictures clean
+.PHONY: help install install-dev demo test lint format bench-pipeline bench-writes bench-pubsub bench-stores bench-demo bench-ranking bench-functions bench-outage bench-picture eval eval-rows eval-lag eval-parity tune pictures clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,11 +46,17 @@ bench-pipeline: $(VENV)/.demo  ## Events a second of CPU of the job, by step (GR
 bench-writes: $(VENV)/.demo  ## Documents written for each event, over the flush interval (REPLAY=rees46.csv)
 	$(BIN)/python -m bench.bench_writes --replay $(REPLAY)
 
-bench-ranking: $(VENV)/.demo  ## CPU of the ranking of one opened email
+bench-ranking: $(VENV)/.demo  ## CPU of an opened email, ranking and all, and how often it calls the store
 	$(BIN)/python -m bench.bench_ranking
 
 bench-functions: $(VENV)/.demo  ## Opens a second, latency and cold start of the functions (needs wrk for whole figures)
 	$(BIN)/python -m bench.bench_functions
+
+bench-outage: $(VENV)/.demo  ## What opens get while the store is killed, hangs and comes back (needs gcloud's emulator)
+	$(BIN)/python -m bench.bench_outage
+
+bench-picture: $(VENV)/.demo  ## CPU of a drawn picture
+	$(BIN)/python -m bench.bench_picture
 
 bench-stores: $(VENV)/.demo  ## Documents a second of the stores
 	$(BIN)/python -m bench.bench_stores

@@ -1,4 +1,4 @@
-"""What opened emails get while the store is killed, hangs, and comes back: status, source, and how long it took.
+"""What opened emails get while the store is killed, hangs and comes back: status, source and time taken.
 
 Google's Firestore emulator stands behind a line that is cut (connections are refused), mended, goes dead
 (connections stand, nothing comes through) and is mended again, while opens go on at a steady rate. Prints

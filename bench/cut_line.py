@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import suppress
 from enum import Enum
 from types import TracebackType
 from typing import Self
@@ -97,8 +98,6 @@ class CutLine:
 
 
 def _shut(one: socket.socket) -> None:
-    try:
+    with suppress(OSError):  # it was never connected, or has ended by itself
         one.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # it was never connected, or has ended by itself
     one.close()
