@@ -22,7 +22,8 @@ DOCUMENT = assembly.assemble()
 CODE = re.compile(r"[a-z]+(_[a-z]+)*")
 
 OF_NO_OPERATION = {"not_found", "invalid_slot", "invalid_item", "invalid_category"}
-"""The first is answered where there is none; the others end in a default picture, or at the shop's front page."""
+"""The first is answered where there is nothing; those of slots end in a default picture, or at the shop's
+front page; the last is of `trending`, which main.py does not serve yet."""
 
 NOT_OF_REQUESTS = {Code.ID_COLLISION, Code.LATE, Code.IDS_FORGOTTEN, Code.STORE_REFUSED, Code.INTERNAL_ERROR}
 """Reasons to refuse an event that only the job finds."""
