@@ -47,12 +47,12 @@ def given(
 def refused(feedback: Iterable[Feedback], erased_at: int = 0) -> set[str]:
     """Ids of the items never to be shown to this shopper again. `feedback` is what is stored under all names
     of one shopper, `erased_at` as in `given`."""
-    return _with_verdict(feedback, erased_at, Verdict.NOT_FOR_ME)
+    return set(_with_verdict(feedback, erased_at, Verdict.NOT_FOR_ME))
 
 
-def wanted(feedback: Iterable[Feedback], erased_at: int = 0) -> set[str]:
-    """Ids of the items of whose like the shopper wants more. Only where the profile has a history: else there
-    may be no consent to use it."""
+def wanted(feedback: Iterable[Feedback], erased_at: int = 0) -> dict[str, int]:
+    """The items of whose like the shopper wants more, and when that was said (microseconds). Only where the
+    profile has a history: else there may be no consent to use it."""
     return _with_verdict(feedback, erased_at, Verdict.MORE_LIKE_THIS)
 
 
@@ -61,7 +61,7 @@ def _version_after(stored: Feedback | None, now_us: int) -> int:
     return stored.version + 1 if stored is not None else now_us // clock.DAY * clock.DAY
 
 
-def _with_verdict(feedback: Iterable[Feedback], erased_at: int, verdict: Verdict) -> set[str]:
+def _with_verdict(feedback: Iterable[Feedback], erased_at: int, verdict: Verdict) -> dict[str, int]:
     newest: dict[str, Opinion] = {}
     for document in feedback:
         for item_id, opinion in _since(document.opinions, erased_at).items():
@@ -69,7 +69,7 @@ def _with_verdict(feedback: Iterable[Feedback], erased_at: int, verdict: Verdict
             # Of two of one moment, the one that shows less.
             if known is None or (opinion.given_at, opinion.verdict) > (known.given_at, known.verdict):
                 newest[item_id] = opinion
-    return {item_id for item_id, opinion in newest.items() if opinion.verdict is verdict}
+    return {item_id: opinion.given_at for item_id, opinion in newest.items() if opinion.verdict is verdict}
 
 
 def _since(opinions: dict[str, Opinion], erased_at: int) -> dict[str, Opinion]:

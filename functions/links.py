@@ -26,5 +26,6 @@ class Links:
         token = self._signer.sign(recipient, purpose=Purpose.SLOTS)
         base = f"{self._functions_url}/slot_click?"
         return [
-            msgspec.structs.replace(item, url=base + urlencode({"t": token, "i": item.item_id})) for item in items
+            msgspec.structs.replace(item, url=base + urlencode({"t": token, "i": item.item_id}))
+            for item in items
         ]

@@ -5,61 +5,100 @@ Nothing is read or connected at import: an instance makes its clients at the fir
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import flask
 import functions_framework
 
-from evermail.serving import Recommender
 from evermail.stores import open_store
-from evermail.stores.guarded import GuardedStore
+from evermail.tokens import Purpose, TokenSigner
 from functions import settings
 from functions.client import create_evermail_js
 from functions.collect import create_collect
+from functions.email_events import EmailEvents
 from functions.entry import Handler, endpoint, harden
 from functions.feedback import create_feedback
 from functions.health import TIMEOUT_S, Check, create_healthz, create_readyz
 from functions.once import Once
 from functions.openapi import create_openapi
+from functions.parts import Parts
+from functions.picture import Look
+from functions.picture.photos import Photos
 from functions.privacy import create_privacy
-from functions.publisher import PubSubPublisher, connect
+from functions.publisher import connect
+from functions.rate_limit import RateLimit
+from functions.recipients import Recipients
 from functions.recommendations import create_recommendations
 from functions.router import route
-from functions.shown import ShownWriter
+from functions.settings import EmailSettings
+from functions.slot_click import SlotClick
+from functions.slot_image import SlotImage
+from functions.trending import Trending
 from functions.unsubscribe import create_unsubscribe
 from functions.wishlist import create_wishlist
+
+_parts = Parts()
 
 
 def _make_recommendations() -> Handler:
     config = settings.load_recommendations(os.environ)
-    store = Once(lambda: GuardedStore(open_store(config.store_url)))
-    recommender = Once(lambda: Recommender(store(), locale=config.locale))
-    return create_recommendations(config, recommender, Once(lambda: ShownWriter(store())))
+    recommender = _parts.recommender((config.store_url, config.locale, config.static_file))
+    return create_recommendations(config, lambda: recommender, lambda: _parts.shown_writer(config.store_url))
+
+
+def _make_trending() -> Handler:
+    config = settings.load_trending(os.environ)
+    recommender = _parts.recommender((config.store_url, config.locale, config.static_file))
+    return Trending(config.senders, config.slots, lambda: recommender)
+
+
+def _make_slot_image() -> Handler:
+    config = settings.load_slots(os.environ)
+    recommender = _parts.recommender((config.store_url, config.locale, config.static_file))
+    return SlotImage(
+        _recipients(config, Purpose.SLOTS),
+        lambda: recommender,
+        lambda: _parts.shown_writer(config.store_url),
+        Once(lambda: Photos(Look())),
+    )
+
+
+def _make_slot_click() -> Handler:
+    config = settings.load_slots(os.environ)
+    recommender = _parts.recommender((config.store_url, config.locale, config.static_file))
+    events = EmailEvents(_parts.publisher(config.topic))
+    return SlotClick(config.shop_url, _recipients(config, Purpose.SLOTS), lambda: recommender, events)
+
+
+def _recipients(config: EmailSettings, purpose: Purpose) -> Recipients:
+    return Recipients(TokenSigner(config.token_keys), purpose, RateLimit(config.requests_per_minute))
 
 
 def _make_collect() -> Handler:
     config = settings.load_collect(os.environ)
-    return create_collect(config, PubSubPublisher(config.topic))
+    return create_collect(config, _parts.publisher(config.topic))
 
 
 def _make_wishlist() -> Handler:
     config = settings.load_actions(os.environ)
-    return create_wishlist(config, PubSubPublisher(config.topic))
+    return create_wishlist(config, _parts.publisher(config.topic))
 
 
 def _make_feedback() -> Handler:
     config = settings.load_actions(os.environ)
-    return create_feedback(config, Once(lambda: GuardedStore(open_store(config.store_url))))
+    return create_feedback(config, lambda: _parts.store(config.store_url))
 
 
 def _make_unsubscribe() -> Handler:
     config = settings.load_actions(os.environ)
-    return create_unsubscribe(config, Once(lambda: GuardedStore(open_store(config.store_url))))
+    return create_unsubscribe(config, lambda: _parts.store(config.store_url))
 
 
 def _make_privacy() -> Handler:
     config = settings.load_privacy(os.environ)
-    return create_privacy(config, Once(lambda: open_store(config.store_url)), PubSubPublisher(config.topic))
+    store = Once(lambda: open_store(config.store_url))
+    return create_privacy(config, store, _parts.publisher(config.topic))
 
 
 def _make_readyz() -> Handler:
@@ -74,6 +113,9 @@ def _make_readyz() -> Handler:
 
 
 _recommendations = endpoint("recommendations", Once(_make_recommendations))
+_trending = endpoint("trending", Once(_make_trending))
+_slot_image = endpoint("slot_image", Once(_make_slot_image))
+_slot_click = endpoint("slot_click", Once(_make_slot_click))
 _collect = endpoint("collect", Once(_make_collect))
 _wishlist = endpoint("wishlist", Once(_make_wishlist))
 _feedback = endpoint("feedback", Once(_make_feedback))
@@ -89,6 +131,24 @@ _openapi = endpoint("openapi", Once(create_openapi))
 def recommendations(request: flask.Request) -> flask.Response:
     """The products for an opened email."""
     return _recommendations(request)
+
+
+@functions_framework.http
+def trending(request: flask.Request) -> flask.Response:
+    """What is popular, for everybody and every cache."""
+    return _trending(request)
+
+
+@functions_framework.http
+def slot_image(request: flask.Request) -> flask.Response:
+    """The picture of a slot, for clients without AMP."""
+    return _slot_image(request)
+
+
+@functions_framework.http
+def slot_click(request: flask.Request) -> flask.Response:
+    """The link of a slot."""
+    return _slot_click(request)
 
 
 @functions_framework.http
@@ -147,6 +207,9 @@ def openapi(request: flask.Request) -> flask.Response:
 
 PATHS = {
     "recommendations": _recommendations,
+    "trending": _trending,
+    "slot_image": _slot_image,
+    "slot_click": _slot_click,
     "collect": _collect,
     "wishlist": _wishlist,
     "feedback": _feedback,
@@ -168,5 +231,18 @@ def evermail(request: flask.Request) -> flask.Response:
     return _evermail(request)
 
 
+_STARTS_EARLY = {"recommendations", "trending", "slot_image", "slot_click", "evermail"}
+
+
+def _start() -> None:
+    """Begins what takes longest before the first request comes."""
+    with contextlib.suppress(settings.SettingsError):  # the first request will be told
+        config = settings.load_start(os.environ)
+        _parts.recommender((config.store_url, config.locale, config.static_file)).start()
+
+
 if flask.has_app_context():  # the framework imports its source inside the application it will serve
     harden(flask.current_app)
+    if os.environ.get("FUNCTION_TARGET") in _STARTS_EARLY:
+        # Its server forks workers after this, and connections do not survive a fork.
+        os.register_at_fork(after_in_child=_start)

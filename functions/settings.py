@@ -67,6 +67,15 @@ class RecommendationsSettings(EmailSettings):
 
 
 @dataclass(frozen=True)
+class StartSettings:
+    """What can be begun before the first request."""
+
+    store_url: str
+    locale: str
+    static_file: Path | None
+
+
+@dataclass(frozen=True)
 class TrendingSettings:
     """What `trending` needs to know."""
 
@@ -140,8 +149,13 @@ VARIABLES = {
 """The variables of each entry point, without `EVERMAIL_`."""
 
 
+def load_start(environ: Mapping[str, str]) -> StartSettings:
+    """Reads what every endpoint that recommends reads. Raises `SettingsError`, as all of these do."""
+    return StartSettings(_required(environ, "EVERMAIL_STORE"), _locale(environ), _static_file(environ))
+
+
 def load_recommendations(environ: Mapping[str, str]) -> RecommendationsSettings:
-    """Reads the variables of `recommendations`. Raises `SettingsError`, as all of these do."""
+    """Reads the variables of `recommendations`."""
     return RecommendationsSettings(
         *_email(environ),
         senders=_senders(environ),

@@ -5,8 +5,8 @@
 405  method_not_allowed
 
 Wherever it leads, the address is one of the shop's own catalog or settings, never one of the request. A click
-is published as `email_click`, once a minute for each item, for which the reader waits `WAIT_S` at most. What asks
-with HEAD, or ahead of a reader, only follows.
+is published as `email_click`, once a minute for each item, for which the reader waits `WAIT_S` at most. What
+asks with HEAD, or ahead of a reader, only follows.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class Trending:
     def admit(self, request: flask.Request) -> Mapping[str, str]:
         headers = {"AMP-Email-Allow-Sender": "*", "Vary": "Origin"}
         source_origin = request.args.get(amp_cors.SOURCE_ORIGIN_PARAMETER)
-        if source_origin is None:
+        if not source_origin:
             return {**headers, "Access-Control-Allow-Origin": "*"}
         decision = amp_cors.decide(
             sender=None,

@@ -166,6 +166,8 @@ class _Explaining:
         match refused.out:
             case Out.BOUGHT:
                 why = f"bought on {_day(refused.bought_us)}{self._until(refused, product)}"
+            case Out.NOT_WANTED:
+                why = "the shopper does not want to see it"
             case Out.UNKNOWN:
                 why = "not in the catalog"
             case Out.SOLD_OUT:

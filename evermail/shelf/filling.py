@@ -94,7 +94,7 @@ class _Filling:
 
     def worth_reading(self, ranking: Sequence[Ranked]) -> list[Ranked]:
         """The ranking without what is out already."""
-        if not self._purchased:
+        if not self._screen.knows_before_reading:
             return list(ranking)
         worth = []
         for ranked in ranking:

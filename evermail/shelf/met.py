@@ -6,24 +6,27 @@ is the shopper's own: `read` then finds it remembered, unless that read came to 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from evermail import impressions
+from evermail import feedback, impressions
 from evermail.documents import (
     Campaign,
     Document,
     Erasure,
     Exposure,
     Exposures,
+    Feedback,
     Impression,
     Key,
     Profile,
     Rules,
+    Seen,
     Suppression,
     Trending,
     Variant,
+    Verdict,
 )
 from evermail.experiments import NO_EXPERIMENT, variant_of
 from evermail.shelf import exposures
@@ -124,7 +127,8 @@ def meet(
         lists = [*(one for one in read.keys([key]).values() if isinstance(one, Trending)), *lists]
     profile = None if names.suppressed else names.profile
     ignored = {}
-    if profile is not None and profile.history:  # else there may be no consent to use what was shown
+    if profile is not None and profile.history:  # else there may be no consent to use any of this
+        profile = _with_wishes(profile, feedback.wanted(names.feedback, names.erased_at))
         merged = exposures.merged(names.shown, names.erased_at)
         ignored = exposures.ignored(merged, profile, policy.fatigue, campaign, now_us)
     stored = next((one for one in names.shown if one.id == shopper), None)
@@ -142,9 +146,25 @@ def meet(
         rules=rules,
         policy=policy,
         known=known,
-        screen=Screen(policy, profile=profile, ignored=ignored, campaign=campaign, now_us=now_us),
+        screen=Screen(
+            policy,
+            profile=profile,
+            ignored=ignored,
+            refused=feedback.refused(names.feedback, names.erased_at),
+            campaign=campaign,
+            now_us=now_us,
+        ),
         lists=lists,
     )
+
+
+def _with_wishes(profile: Profile, wanted: Mapping[str, int]) -> Profile:
+    """Who wants more like an item counts as having come to it when that was said."""
+    if not wanted:
+        return profile
+    wishes = [Seen(item_id, given_at, Verdict.MORE_LIKE_THIS) for item_id, given_at in wanted.items()]
+    history = sorted([*profile.history, *wishes], key=lambda one: (-one.event_time, one.item_id))
+    return msgspec.structs.replace(profile, history=history)
 
 
 class _Names:
@@ -154,24 +174,28 @@ class _Names:
         self._campaign = campaign
         self.profile: Profile | None = None
         self.shown: list[Exposures] = []
+        self.feedback: list[Feedback] = []
         self.erased_at = 0
         self.suppressed = False
         self.impression: Impression | None = None
 
     def keys(self, shopper: str) -> list[Key]:
         """In this order: exposures must not arrive where the erasure does not, should the read be divided."""
-        own = [Key(kind.COLLECTION, shopper) for kind in (Profile, Erasure, Suppression, Exposures)]
+        own = [Key(kind.COLLECTION, shopper) for kind in (Profile, Erasure, Suppression, Exposures, Feedback)]
         return [*own, impressions.key(self._campaign, shopper)] if self._campaign else own
 
     def take(self, shopper: str, found: dict[Key, Document]) -> str | None:
         """The name that the shopper has moved to, if any."""
-        profile, erasure, suppression, shown, *last = [found.get(key) for key in self.keys(shopper)]
+        profile, erasure, suppression, shown, said, *last = [found.get(key) for key in self.keys(shopper)]
         self.profile = profile if isinstance(profile, Profile) else None
         if isinstance(erasure, Erasure):
             self.erased_at = max(self.erased_at, erasure.erased_at)
         if isinstance(shown, Exposures):
             self.shown.append(shown)
-        self.suppressed = self.suppressed or isinstance(suppression, Suppression)
+        if isinstance(suppression, Suppression) and not suppression.lifted:
+            self.suppressed = True
+        if isinstance(said, Feedback):
+            self.feedback.append(said)
         self.impression = next((one for one in last if isinstance(one, Impression)), None)
         return self.profile.moved_to if self.profile is not None else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 
 import msgspec
@@ -17,6 +17,8 @@ class Out(StrEnum):
     """Why an item is not in a slot. The first are for good, the others leave the place to a better one."""
 
     BOUGHT = "bought"
+    NOT_WANTED = "not_wanted"
+    """The shopper has said so."""
     UNKNOWN = "unknown"
     SOLD_OUT = "sold_out"
     HIDDEN = "hidden"
@@ -63,7 +65,8 @@ _TIERS = {why: 0 if why.personal else place for place, why in enumerate(Why)}
 
 
 class Screen:
-    """Judges items for one open. `ignored` says in how many campaigns an item was shown to no avail."""
+    """Judges items for one open. `ignored` says in how many campaigns an item was shown to no avail,
+    `refused` which items the shopper does not want."""
 
     def __init__(
         self,
@@ -71,10 +74,12 @@ class Screen:
         *,
         profile: Profile | None,
         ignored: Mapping[str, int],
+        refused: Collection[str] = (),
         campaign: str,
         now_us: int,
     ) -> None:
         self._policy = policy
+        self._refused = refused
         self._purchased = profile.purchased if profile is not None else {}
         self._ignored = ignored
         self._now_us = now_us
@@ -92,8 +97,15 @@ class Screen:
     def hides(self, product: Product) -> bool:
         return bool(self._met(product) & self._hides)
 
+    @property
+    def knows_before_reading(self) -> bool:
+        """Whether anything can be said against an item without its product."""
+        return bool(self._purchased or self._refused)
+
     def before_reading(self, ranked: Ranked) -> Refused | None:
         """What can be said against an item without its product, so that it need not be read."""
+        if ranked.item_id in self._refused:
+            return Refused(ranked, Out.NOT_WANTED)
         bought_us = self._purchased.get(ranked.item_id)
         if bought_us is not None and self._policy.out_in_any_case(bought_us, self._now_us):
             return Refused(ranked, Out.BOUGHT, bought_us=bought_us)

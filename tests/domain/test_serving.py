@@ -351,7 +351,7 @@ def test_an_open_takes_few_reads_and_the_next_ones_fewer() -> None:
     ]
     shop.store.reads.clear()
     shop.answer()
-    assert shop.store.reads == [("profiles", 4, pytest.approx(0.14))], "with erasure, suppression, exposures"
+    assert shop.store.reads == [("profiles", 5, pytest.approx(0.14))], "with all that is the shopper's own"
 
 
 def test_a_strangers_first_open_takes_two_reads() -> None:

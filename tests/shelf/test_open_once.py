@@ -16,11 +16,14 @@ from evermail.documents import (
     Document,
     Erasure,
     Exposures,
+    Feedback,
     Impression,
     Key,
+    Opinion,
     Profile,
     Suppression,
     Variant,
+    Verdict,
 )
 from evermail.experiments import variant_of
 from evermail.impressions import ONE_OPEN_US
@@ -277,8 +280,8 @@ def test_a_campaign_about_a_category_begins_with_it_for_a_stranger() -> None:
 # Who wants no email, or to be forgotten
 
 
-def suppression(shopper: str = "ann") -> Suppression:
-    return Suppression(id=shopper, version=1, updated_at=NOW, reason="unsubscribed")
+def suppression(shopper: str = "ann", *, lifted: bool = False) -> Suppression:
+    return Suppression(id=shopper, version=1, updated_at=NOW, reason="unsubscribed", lifted=lifted)
 
 
 def test_of_who_wants_no_email_nothing_is_used_or_stored() -> None:
@@ -293,6 +296,46 @@ def test_of_who_wants_no_email_nothing_is_used_or_stored() -> None:
 def test_a_suppression_under_a_former_name_holds() -> None:
     shop = Shop(suppression("cookie"), seen("", id="cookie", moved_to="ann"))
     assert shop.answer(shopper="cookie").source is Source.TRENDING
+
+
+def test_who_has_come_back_is_known_again() -> None:
+    assert Shop(suppression(lifted=True)).shows() == "XYZ"
+
+
+# What the shopper says of items
+
+
+def said(shopper: str = "ann", **verdicts: Verdict) -> Feedback:
+    opinions = {item: Opinion(verdict, NOW) for item, verdict in verdicts.items()}
+    return Feedback(id=shopper, version=1, updated_at=NOW, opinions=opinions)
+
+
+def test_what_a_shopper_does_not_want_is_gone_at_once() -> None:
+    shop = Shop()
+    assert shop.shows() == "XYZ"
+    shop.put(said(X=Verdict.NOT_FOR_ME, Q=Verdict.NOT_FOR_ME))
+    assert shop.shows(8) == "YZBAPRTU"[: len(shop.shows(8))]
+    assert "X" not in shop.shows(8)
+    assert "Q" not in shop.shows(8)
+
+
+def test_what_was_said_under_a_former_name_holds() -> None:
+    shop = Shop(said("cookie", X=Verdict.NOT_FOR_ME), seen("", id="cookie", moved_to="ann"))
+    assert shop.shows(shopper="cookie")[0] == "Y"
+
+
+def test_more_like_an_item_brings_what_goes_with_it() -> None:
+    shop = Shop(row("R", {"Q": 9.0}))
+    assert "Q" not in shop.shows()
+    shop.put(said(R=Verdict.MORE_LIKE_THIS))
+    shop.now_us += ONE_OPEN_US
+    assert "Q" in shop.shows()
+
+
+def test_without_a_history_a_wish_is_not_used_and_a_refusal_holds() -> None:
+    shop = Shop(said(R=Verdict.MORE_LIKE_THIS, P=Verdict.NOT_FOR_ME), row("R", {"Z": 9.0}))
+    shop.put(seen(""))
+    assert shop.shows() == "QR"
 
 
 def erasure(at_us: int) -> Erasure:
