@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import flask
@@ -18,8 +17,7 @@ from evermail import clock
 from evermail.documents import Neighbor, Product, Trending
 from evermail.stores import open_store
 from evermail.tokens import TokenSigner
-from functions import publisher
-from functions.publisher import Message
+from functions.publisher import Message, PubSubPublisher
 from tests.functions.fakes import KEY, RECIPIENT, SENDER, SHOP
 
 SOURCE = Path(functions.__file__).with_name("main.py")
@@ -27,14 +25,12 @@ SECRET = "a-secret-of-the-crm"
 PSEUDONYM_KEYS = {"k1": "a-former-secret-of-pseudonyms", "k2": "the-current-secret-of-pseudonyms"}
 
 
-class Kept:
-    """A publisher in place of Pub/Sub's. All of them share what was `published`, and whether it `works`."""
+class Topic:
+    """What stands in for Pub/Sub: keeps what is `published`, where it `works`."""
 
-    published: list[Message]
-    works: bool
-
-    def __init__(self, topic: str, **_: Any) -> None:
-        pass
+    def __init__(self) -> None:
+        self.published: list[Message] = []
+        self.works = True
 
     def publish(self, messages: Sequence[Message], *, wait_s: float | None = None) -> list[bool]:
         if self.works:
@@ -49,6 +45,7 @@ def environment(folder: Path) -> dict[str, str]:
         "EVERMAIL_TOKEN_KEYS": KEY,
         "EVERMAIL_SENDERS": SENDER,
         "EVERMAIL_EVENTS_TOPIC": "projects/p/topics/events",
+        "PUBSUB_EMULATOR_HOST": "127.0.0.1:9",
         "EVERMAIL_SHOP_URL": SHOP,
         "EVERMAIL_SHOP_ORIGINS": SHOP,
         "EVERMAIL_REQUESTS_PER_MINUTE": "1000000",
@@ -60,14 +57,12 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def served(folder: Path, **changes: str) -> Iterator[flask.Flask]:
+def served(folder: Path, topic: Topic | None = None, **changes: str) -> Iterator[flask.Flask]:
     """The application of the entry point `evermail`."""
     variables = {**environment(folder), **changes}
-    Kept.published, Kept.works = [], True
     with (
         mock.patch.dict(os.environ, variables),
-        mock.patch.object(publisher, "PubSubPublisher", Kept),
-        mock.patch.object(publisher, "connect"),
+        mock.patch.object(PubSubPublisher, "publish", (topic or Topic()).publish),
         mock.patch.object(sys, "path", list(sys.path)),
     ):
         yield functions_framework.create_app("evermail", str(SOURCE))  # type: ignore[no-untyped-call]

@@ -21,9 +21,8 @@ from tests.functions.all_in_one import SOURCE, served
 DOCUMENT = assembly.assemble()
 CODE = re.compile(r"[a-z]+(_[a-z]+)*")
 
-OF_NO_OPERATION = {"not_found", "invalid_slot", "invalid_item", "invalid_category"}
-"""The first is answered where there is nothing; those of slots end in a default picture, or at the shop's
-front page; the last is of `trending`, which main.py does not serve yet."""
+OF_NO_OPERATION = {"not_found", "invalid_slot", "invalid_item"}
+"""The first is answered where there is nothing; the others end in a picture, or at the shop's front page."""
 
 NOT_OF_REQUESTS = {Code.ID_COLLISION, Code.LATE, Code.IDS_FORGOTTEN, Code.STORE_REFUSED, Code.INTERNAL_ERROR}
 """Reasons to refuse an event that only the job finds."""

@@ -10,6 +10,7 @@ import pytest
 
 from functions import main
 from tests.functions.all_in_one import served
+from tests.functions.fakes import SENDER
 
 
 @pytest.fixture
@@ -23,6 +24,16 @@ def test_leads_to_each_endpoint(client: flask.testing.FlaskClient, path: str) ->
     response = client.get(f"/{path}")
     assert response.status_code != 404
     assert client.get(f"/{path}/").status_code == response.status_code
+
+
+@pytest.mark.parametrize("path", sorted(main.PATHS))
+@pytest.mark.parametrize("method", ["DELETE", "PUT", "TRACE"])
+def test_no_endpoint_has_other_methods(client: flask.testing.FlaskClient, path: str, method: str) -> None:
+    response = client.open(f"/{path}", method=method, headers={"AMP-Email-Sender": SENDER})
+    assert response.status_code == 405
+    assert response.headers["Allow"]
+    assert response.json is not None
+    assert response.json["error"]["code"] == "method_not_allowed"
 
 
 @pytest.mark.parametrize("path", ["/", "/nothing", "/healthz/more", "/Healthz", "/static/x", "/main.py"])
