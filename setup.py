@@ -104,6 +104,7 @@ setup(
             "tune=evermail.evaluation.tuning.command:tune",
             "explain=evermail.shelf.explain_command:explain",
             "rules=evermail.shelf.rules_command:rules",
+            "static=evermail.shelf.static_command:static",
         ],
     },
 )

@@ -18,15 +18,24 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlencode
 
-from bench.bench_functions import SENDER, fill, function, shop, tokens, variables
+from bench.bench_functions import SENDER, fill, function, paths, shop, variables
 from bench.cut_line import CutLine, Line
 from demo.emulators import EmulatorMissing, firestore_emulator
 from demo.processes import HOST
+from evermail.shelf import last_resort
+from evermail.shelf.presentation import RecommendedItem
 
 CONNECTIONS = 16
 PHASES = (Line.UP, Line.CUT, Line.UP, Line.DEAD, Line.UP)
+LAST_RESORT = RecommendedItem(
+    item_id="last-resort",
+    title="The last resort",
+    price="€1.00",
+    image="https://shop.example/i.jpg",
+    url="https://shop.example",
+    reason="From our range",
+)
 NAMES = ("at first", "killed", "back", "hanging", "back")
 
 
@@ -56,17 +65,21 @@ def main() -> None:
 
 
 def _measure(seconds: float, rate: float) -> None:
-    paths = ["/?" + urlencode({"t": token}) for token in tokens()]
     with tempfile.TemporaryDirectory(prefix="evermail-bench-") as folder:
         workdir = Path(folder)
         with firestore_emulator(log=workdir / "firestore.log") as endpoint:
             fill("firestore://bench-evermail", shop(), emulator=endpoint)
             with CutLine(int(endpoint.rpartition(":")[2])) as line:
                 url = "firestore://bench-evermail"
-                environment = variables(url) | {"FIRESTORE_EMULATOR_HOST": f"{HOST}:{line.port}"}
+                static = workdir / "static.json"
+                static.write_bytes(last_resort.written([LAST_RESORT]))
+                environment = variables(url) | {
+                    "FIRESTORE_EMULATOR_HOST": f"{HOST}:{line.port}",
+                    "EVERMAIL_STATIC": str(static),
+                }
                 source = Path(__file__).resolve().parent.parent / "functions" / "main.py"
                 with function("recommendations", source, environment, workdir) as port:
-                    opens = _Opens(port, paths, rate)
+                    opens = _Opens(port, paths(1), rate)
                     opens.start()
                     turned = []
                     for phase in PHASES:

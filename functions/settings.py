@@ -12,7 +12,7 @@ EVERMAIL_FUNCTIONS_URL        where the functions are reached from outside: link
                               so that clicks count; by default links lead to the shop at once
 EVERMAIL_SLOTS                how many items when the URL has no `n`: 1 to 20, by default 4
 EVERMAIL_LOCALE               how prices are written, such as `en_GB`: by default `en`
-EVERMAIL_STATIC               file with the items of last resort, made by `evermail catalog static`
+EVERMAIL_STATIC               file with the items of last resort, made by `evermail static`
 EVERMAIL_REQUESTS_PER_MINUTE  how often one email may ask: by default 60
 EVERMAIL_PRIVACY_KEYS         `name:secret` pairs, comma separated: who may export and erase people
 EVERMAIL_PSEUDONYM_KEYS       `id:secret` pairs, comma separated, as the job has them

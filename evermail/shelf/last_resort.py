@@ -1,7 +1,7 @@
 """The items that are shown where nothing can be read: a file that is deployed with the functions.
 
 A JSON array of items as emails show them, prices and all: what a shop can stand by for as long as the file is
-in use. `evermail catalog static` makes one of what is popular.
+in use. `evermail static` makes one of what is popular.
 """
 
 from __future__ import annotations
