@@ -27,6 +27,7 @@ _KINDS = {
     "object": "a group of `name: value`",
     "null": "empty",
 }
+_PARTS = {"array": "values", "object": "names"}
 _BOUNDS = {">=": "at least", ">": "more than", "<=": "at most", "<": "less than"}
 _REMEDIES = {
     "str": "put it in quotes",
@@ -57,6 +58,9 @@ def complaints(value: Any, kind: Any) -> Iterator[tuple[Path, str, str]]:
             elif field.required:
                 yield (), f"`{name}` is missing", f"add `{name}: ...`"
     elif isinstance(value, dict) and get_origin(bare) is dict:
+        if _WITHIN not in message:
+            yield (), *_told(message)
+            return
         key_kind, value_kind = get_args(bare)
         for name, one in value.items():
             yield from _within(name, name, key_kind)
@@ -95,7 +99,7 @@ def _told(message: str) -> tuple[str, str]:
             return f"this has to be {bound}", ""
         many = found[1] == "array" and found[3].startswith("<")
         remedy = "give them a custom_label in the feed, and name that" if many else ""
-        return f"there have to be {bound} {'values' if found[1] == 'array' else 'characters'}", remedy
+        return f"there have to be {bound} {_PARTS.get(found[1], 'characters')}", remedy
     return message, ""
 
 

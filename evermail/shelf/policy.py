@@ -149,7 +149,10 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     ) = None
     repurchase_after_days: Annotated[
         dict[Text, Days],
-        Meta(description="By category. What is bought in any other is never shown to its buyer again."),
+        Meta(
+            max_length=1_000,
+            description="By category. What is bought in any other is never shown to its buyer again.",
+        ),
     ] = {}
     fatigue: Fatigue = Fatigue()
     timezone: Annotated[Text, Meta(description="Where the days of `from` and `until` begin and end.")] = "UTC"
@@ -173,5 +176,10 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
 
     def out_in_any_case(self, bought_us: int, now_us: int) -> bool:
         """Whether an item bought then must not be shown, whatever its category is."""
-        windows = self.repurchase_after_days.values()
-        return not windows or now_us - bought_us < min(windows) * clock.DAY
+        return self._shortest_window_us is None or now_us - bought_us < self._shortest_window_us
+
+    @cached_property
+    def _shortest_window_us(self) -> int | None:
+        """Of all categories, as every item that a shopper has bought is compared with it."""
+        days = min(self.repurchase_after_days.values(), default=None)
+        return days * clock.DAY if days is not None else None

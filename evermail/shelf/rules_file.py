@@ -56,7 +56,14 @@ def read_rules(text: str) -> Policy:
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """YAML without its timestamps."""
+    """YAML without its timestamps, and without its references: a few lines of them can stand for millions."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            line, what = event.start_mark.line + 1, f"`*{event.anchor}` refers to another part of the file"
+            raise RulesRefused([Problem(line, what, "write out here what it stands for")])
+        return super().compose_node(parent, index)
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -88,7 +95,7 @@ class _Written:
             what = f"this is not YAML: there is a character {error.character:#x}"
             raise RulesRefused([Problem(line, what, "delete it, and type the line anew")]) from None
         except RecursionError:
-            raise RulesRefused([Problem(1, "something in it contains itself")]) from None
+            raise RulesRefused([Problem(1, "its parts are too deep in each other")]) from None
 
     def line(self, path: Path) -> int:
         """Where a part stands, or what it would be part of."""
@@ -109,6 +116,7 @@ class _Written:
         for key_node, value_node in node.value:
             key = str(key_node.value)
             key_line = key_node.start_mark.line + 1
+            _check_characters(key, key_line)
             if key in found:
                 self.problems.append(Problem(key_line, f"`{key}` is here a second time", "keep one of them"))
             self._lines[*path, key] = key_line
@@ -116,6 +124,7 @@ class _Written:
         return found
 
     def _scalar(self, node: yaml.Node) -> Any:
+        _check_characters(node.value, node.start_mark.line + 1)
         try:
             return self._loader.construct_object(node)
         except (ValueError, LookupError, AttributeError):  # what PyYAML lets through of a wrong `!!int` or so
@@ -166,7 +175,7 @@ class _Reader:
                 ("rules", MAX_RULES), f"there are {len(written):,} rules, {MAX_RULES} at most", remedy
             )
         names: dict[str, int] = {}
-        for place, fields in enumerate(written):
+        for place, fields in enumerate(written[:MAX_RULES]):
             path = ("rules", place)
             line = self._written.line(path)
             with_moments = self._with_moments(path, fields)
@@ -188,6 +197,8 @@ class _Reader:
             if text is None:
                 continue
             try:
+                if not _DAY.match(text):  # a day of a week of a year, which ISO 8601 knows as well
+                    raise ValueError
                 moment = datetime.fromisoformat(text)
                 moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=self._zone)
                 if name == "until" and _DAY.fullmatch(text):
@@ -216,10 +227,8 @@ class _Reader:
                 remedy = "name items, category, brand, label or price"
                 self._written.problem((*path, "where"), f"{rule} is about no products", remedy)
             if _holds_no_price(where.get("price")):
-                what, remedy = (
-                    f"{rule}: no price is in this range",
-                    "write from: 10, below: 20, or one of them",
-                )
+                what = f"{rule}: no price is in this range"
+                remedy = "write from: 10, below: 20, or one of them"
                 self._written.problem((*path, "where", "price"), what, remedy)
         begins, ends = fields.get("from"), fields.get("until")
         if isinstance(begins, datetime) and isinstance(ends, datetime) and ends <= begins:
@@ -261,6 +270,15 @@ class _Reader:
             where = f"{named[-1] or repr('')}: " if named and named[-1] != "rules" else ""
             self._written.problem(full, f"{where}{what}", remedy)
         return None if wrong else msgspec.convert(value, kind)
+
+
+def _check_characters(text: str, line: int) -> None:
+    """Raises `RulesRefused` for what cannot be stored: a half of a pair of UTF-16, written as `\\ud83d`."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = f"{text[error.start]!r} is half a character"
+        raise RulesRefused([Problem(line, half, "type the character itself")]) from None
 
 
 def _names(kind: type[msgspec.Struct]) -> list[str]:

@@ -125,6 +125,9 @@ def of_rule(fields: str) -> list[Problem]:
         ("  hide: yes\n  campaigns: [on]", 5, "campaigns: this is yes or no, not text", "quotes"),
         ("  hide: yes\n  from: soon", 5, "from: 'soon' is no time", "2026-11-27"),
         ("  hide: yes\n  from: 20261127", 5, "from: 20261127 is no time", "2026-11-27"),
+        ("  hide: yes\n  until: 2026-W48-5", 5, "until: '2026-W48-5' is no time", "write a day, 2026-11-27"),
+        ("  hide: yes\n  from: 2026-W48", 5, "from: '2026-W48' is no time", "write a day, 2026-11-27"),
+        ('  hide: yes\n  campaigns: ["\\ud83d"]', 5, "is half a character", "type the character itself"),
         ("  hide: yes\n  until: 9999-12-31", 5, "until: '9999-12-31' is no time", ""),
         ("  hide: yes\n  from: 2026-11-02\n  until: 2026-11-01", 6, "ends before it begins", ""),
         ("  hide: [", 4, "this is not YAML", "look at the indentation"),
@@ -181,7 +184,11 @@ def test_a_mistake_in_where_is_told_too(where: str, what: str, remedy: str) -> N
         ("fatigue:\n  months: 1", 2, "there is no `months` here"),
         ("fatigue: 3", 1, "fatigue: this is a whole number"),
         ("diversity: 0.1\nruels: []", 2, "there is no `ruels` here"),
-        ("a: &a [*a]", 1, "contains itself"),
+        ("repurchase_after_days:\n" + "".join(f"  c{n}: 30\n" for n in range(1001)), 1, "at most 1000 names"),
+        ('repurchase_after_days:\n  "\\udc00": 3', 2, "'\\udc00' is half a character"),
+        ("a: &a [*a]", 1, "`*a` refers to another part"),
+        ("rules:\n- &base {hide: yes}\n- {<<: *base, name: n}", 3, "`*base` refers to another part"),
+        ("rules: " + "[" * 5000 + "]" * 5000, 1, "too deep in each other"),
         ("rules: []\n--- \nrules: []", 2, "this is not YAML"),
         ("x: \x00", 1, "this is not YAML"),
     ],
@@ -254,6 +261,25 @@ def test_no_more_rules_than_an_open_can_try() -> None:
     assert len(read_rules(whole).rules) == MAX_RULES
     [problem] = problems(whole + rule.format("+"))
     assert (problem.line, problem.what) == (MAX_RULES + 2, "there are 201 rules, 200 at most")
+
+
+def test_a_few_lines_do_not_stand_for_millions() -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    [problem] = problems("\n".join(lines))
+    assert (problem.line, problem.remedy) == (2, "write out here what it stands for")
+
+
+def test_rules_beyond_the_most_are_not_judged() -> None:
+    right = "".join(f"- {{name: n{n}, hide: yes, where: {{items: [a]}}}}\n" for n in range(MAX_RULES))
+    found = problems("rules:\n" + right + "- {hdie: yes}\n" * 300)
+    assert [problem.what for problem in found] == ["there are 500 rules, 200 at most"]
+
+
+@pytest.mark.parametrize("until", ["2026-11-27", "20261127"])
+def test_the_last_day_belongs_to_a_rule(until: str) -> None:
+    [rule] = read_rules(f"rules:\n- {{name: n, hide: yes, where: {{items: [a]}}, until: '{until}'}}").rules
+    assert rule.end == datetime(2026, 11, 28, tzinfo=UTC)
 
 
 def test_the_first_mistakes_are_told_and_the_number_of_the_others() -> None:

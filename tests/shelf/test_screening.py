@@ -162,6 +162,24 @@ def test_a_rule_holds_in_its_campaigns_and_its_time_only() -> None:
         assert (refusal(screen(rule("X", hide=True, **fields))) is Out.HIDDEN) is holds, fields
 
 
+class Windows(dict[str, int]):
+    """Days by category, which count how often they are gone through."""
+
+    gone_through = 0
+
+    def values(self) -> Any:
+        self.gone_through += 1
+        return super().values()
+
+
+def test_however_much_was_bought_the_windows_of_categories_are_gone_through_once() -> None:
+    windows = Windows(Tea=30, Lamps=3, Desks=10)
+    policy = Policy(repurchase_after_days=windows)
+    out = [policy.out_in_any_case(NOW - days * clock.DAY, NOW) for days in range(100)]
+    assert out == [days < 3 for days in range(100)]
+    assert windows.gone_through == 1
+
+
 # What shoppers are tired of
 
 
