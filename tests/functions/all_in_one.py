@@ -19,6 +19,7 @@ from evermail.shelf import last_resort
 from evermail.shelf.presentation import RecommendedItem
 from evermail.stores import open_store
 from evermail.tokens import TokenSigner
+from functions import publisher
 from functions.publisher import Message, PubSubPublisher
 from tests.functions.fakes import KEY, RECIPIENT, SENDER, SHOP
 
@@ -55,7 +56,6 @@ def environment(folder: Path) -> dict[str, str]:
         "EVERMAIL_TOKEN_KEYS": KEY,
         "EVERMAIL_SENDERS": SENDER,
         "EVERMAIL_EVENTS_TOPIC": "projects/p/topics/events",
-        "PUBSUB_EMULATOR_HOST": "127.0.0.1:9",
         "EVERMAIL_STATIC": str(folder / "static.json"),
         "EVERMAIL_SHOP_URL": SHOP,
         "EVERMAIL_SHOP_ORIGINS": SHOP,
@@ -76,6 +76,7 @@ def served(folder: Path, topic: Topic | None = None, **changes: str) -> Iterator
     with (
         mock.patch.dict(os.environ, variables),
         mock.patch.object(PubSubPublisher, "publish", (topic or Topic()).publish),
+        mock.patch.object(publisher, "connect"),
         mock.patch.object(sys, "path", list(sys.path)),
     ):
         yield functions_framework.create_app("evermail", str(SOURCE))  # type: ignore[no-untyped-call]
