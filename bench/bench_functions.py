@@ -49,7 +49,8 @@ import sys, flask
 from functions import main
 status = 0
 while status != 200:  # until it is ready, it says so
-    with flask.Flask("cold").test_request_context("/?" + sys.argv[1], headers={"AMP-Email-Sender": sys.argv[2]}):
+    headers = {"AMP-Email-Sender": sys.argv[2]}
+    with flask.Flask("cold").test_request_context("/?" + sys.argv[1], headers=headers):
         answer = main.recommendations(flask.request)
     status = answer.status_code
 took = time.perf_counter() - begun
