@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import flask
 from werkzeug.exceptions import HTTPException
 
 from functions.responses import Failure
 
 
-def read_json(request: flask.Request, limit: int) -> bytes:
-    """The body, which says that it is JSON and has at most `limit` bytes. Raises `Failure`."""
-    if request.mimetype != "application/json":
-        raise Failure(415, "unsupported_media_type", "send application/json")
+def read(request: flask.Request, kinds: Sequence[str], limit: int) -> bytes:
+    """The body, which says that it is of one of these media types and has at most `limit` bytes. Raises
+    `Failure`: 400 incomplete_body, 413 oversize_payload, 415 unsupported_media_type."""
+    if request.mimetype not in kinds:
+        raise Failure(415, "unsupported_media_type", f"send {' or '.join(kinds)}")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Failure(
             415,

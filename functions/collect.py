@@ -36,11 +36,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import flask
-from werkzeug.exceptions import HTTPException
 
 from evermail import clock
 from evermail.events import Code, Refusal
-from functions import incoming
+from functions import bodies, incoming
 from functions.entry import Handler
 from functions.incoming import Accepted, Incoming, Refused
 from functions.logs import RequestLog
@@ -99,8 +98,7 @@ class _Collect:
                     "Access-Control-Max-Age": "3600",
                 }
             )
-        _check_content_type(request)
-        body = _read_body(request, incoming.MAX_BODY_BYTES)
+        body = bodies.read(request, _CONTENT_TYPES, incoming.MAX_BODY_BYTES)
         try:
             received = incoming.read(body, self._clock())
         except Refusal as refusal:
@@ -175,32 +173,3 @@ def _check_key(request: flask.Request, keys: Mapping[str, str]) -> None:
             "a server sends one of the keys of EVERMAIL_COLLECT_KEYS: Authorization: Bearer SECRET",
             headers={"WWW-Authenticate": 'Bearer realm="evermail"', "Vary": "Origin"},
         )
-
-
-def _check_content_type(request: flask.Request) -> None:
-    if request.mimetype not in _CONTENT_TYPES:
-        raise Failure(415, "unsupported_media_type", f"send one of: {', '.join(_CONTENT_TYPES)}")
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise Failure(
-            415,
-            "unsupported_media_type",
-            "send the body uncompressed",
-            headers={"Accept-Encoding": "identity"},
-        )
-
-
-def _read_body(request: flask.Request, limit: int) -> bytes:
-    """The body, of which no more than `limit` bytes are ever held. Raises `Failure`."""
-    too_large = Failure(413, str(Code.OVERSIZE_PAYLOAD), f"the body may have at most {limit} bytes")
-    if (request.content_length or 0) > limit:
-        raise too_large
-    body = bytearray()
-    try:
-        while len(body) <= limit:
-            chunk = request.stream.read(limit + 1 - len(body))
-            if not chunk:
-                return bytes(body)
-            body += chunk
-    except (OSError, HTTPException):
-        raise Failure(400, "incomplete_body", "the body ended early") from None
-    raise too_large

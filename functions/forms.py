@@ -16,6 +16,7 @@ from werkzeug.formparser import MultiPartParser
 from evermail.events import Refusal, check_item_id
 from evermail.events.checks import check_not_the_shopper
 from evermail.tokens import Recipient
+from functions import bodies
 from functions.responses import Failure
 
 MAX_BYTES = 8 * 1024
@@ -55,39 +56,13 @@ class Form:
 def read(request: flask.Request) -> Form:
     """The form in a request's body. Raises `Failure`: 400 incomplete_body or malformed_form, 413
     oversize_payload, 415 unsupported_media_type."""
-    if request.mimetype not in (_URLENCODED, _MULTIPART):
-        raise Failure(415, "unsupported_media_type", f"send one of: {_URLENCODED}, {_MULTIPART}")
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise Failure(
-            415,
-            "unsupported_media_type",
-            "send the body uncompressed",
-            headers={"Accept-Encoding": "identity"},
-        )
-    body = _body(request)
+    body = bodies.read(request, (_URLENCODED, _MULTIPART), MAX_BYTES)
     try:
         if request.mimetype == _URLENCODED:
             return Form(_urlencoded(body))
         return Form(_multipart(body, request.mimetype_params.get("boundary", "")))
     except (ValueError, HTTPException):
         raise Failure(400, "malformed_form", "the form cannot be read, or has too many fields") from None
-
-
-def _body(request: flask.Request) -> bytes:
-    """Of which no more than the limit is ever held."""
-    too_large = Failure(413, "oversize_payload", f"the body may have at most {MAX_BYTES} bytes")
-    if (request.content_length or 0) > MAX_BYTES:
-        raise too_large
-    body = bytearray()
-    try:
-        while len(body) <= MAX_BYTES:
-            chunk = request.stream.read(MAX_BYTES + 1 - len(body))
-            if not chunk:
-                return bytes(body)
-            body += chunk
-    except (OSError, HTTPException):
-        raise Failure(400, "incomplete_body", "the body ended early") from None
-    raise too_large
 
 
 def _urlencoded(body: bytes) -> list[tuple[str, str]]:

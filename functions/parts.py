@@ -41,7 +41,7 @@ class Parts:
         """By URL: for answers that do not wait."""
         self.recommender = OneForEach(self._recommender)
         """By URL of the store, locale, and file of last resort. Raises `SettingsError` for a bad file."""
-        self.shown_writer = OneForEach(lambda url: ShownWriter(self.store(url)))
+        self.shown_writer: OneForEach[str, ShownWriter] = OneForEach(lambda url: ShownWriter(self.store(url)))
         """By URL of the store."""
         self.publisher: OneForEach[str, Publisher] = OneForEach(
             lambda topic: publisher.PubSubPublisher(topic)

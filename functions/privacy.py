@@ -45,9 +45,8 @@ from evermail.person import Kind
 from evermail.privacy import export
 from evermail.pseudonyms import Pseudonymizer
 from evermail.stores import Store
-from functions import audit
+from functions import audit, bodies
 from functions.audit import Outcome
-from functions.bodies import read_json
 from functions.callers import Callers
 from functions.entry import Handler
 from functions.logs import RequestLog
@@ -109,7 +108,7 @@ class _Privacy:
                 audit.record(caller=audit.NOBODY, request_id=log.request_id, outcome=Outcome.UNAUTHORIZED)
             raise
         try:
-            asked = _read(read_json(request, MAX_BODY_BYTES))
+            asked = _read(bodies.read(request, ("application/json",), MAX_BODY_BYTES))
         except Failure:
             audit.record(caller=caller, request_id=log.request_id, outcome=Outcome.REFUSED)
             raise

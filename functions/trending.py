@@ -80,7 +80,8 @@ class Trending:
         response = json_response(payload)
         response.headers["Cache-Control"] = CACHE_CONTROL
         response.set_etag(_tag(response.get_data()))
-        return response.make_conditional(request)
+        response.make_conditional(request)
+        return response
 
     def _popular(self, slots: int, category: str, log: RequestLog) -> Answer:
         try:
