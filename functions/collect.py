@@ -117,7 +117,12 @@ class _Collect:
         if not accepted:
             return
         messages = [
-            Message(item.data, item.event.event_id, clock.to_rfc3339(item.event.event_time))
+            Message(
+                item.data,
+                item.event.event_id,
+                clock.to_rfc3339(item.event.event_time),
+                traceparent=log.traceparent,
+            )
             for item in accepted
         ]
         try:

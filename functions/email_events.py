@@ -32,6 +32,7 @@ class EmailEvents:
         *,
         once_in_us: int,
         wait_s: float | None = None,
+        traceparent: str = "",
     ) -> bool:
         """Whether the event's arrival was confirmed within `wait_s`; if not, it may still arrive.
 
@@ -50,7 +51,9 @@ class EmailEvents:
             "campaign_id": recipient.campaign or None,
             "source": "email",
         }
-        message = Message(msgspec.json.encode(event), event_id, moment, pseudonymized=True)
+        message = Message(
+            msgspec.json.encode(event), event_id, moment, pseudonymized=True, traceparent=traceparent
+        )
         return all(self._publisher.publish([message], wait_s=wait_s))
 
 

@@ -35,6 +35,8 @@ class RequestLog:
             "request_id": self.request_id,
             "method": request.method if request.method in _METHODS else "other",
         }
+        self.traceparent = _traceparent(request)
+        """What the request says it is part of (W3C Trace Context), to be passed on; empty if nothing."""
         trace = _trace_id(request)
         if trace:
             self._fields["trace"] = trace
@@ -93,6 +95,11 @@ def _make_logger() -> logging.Logger:
     logger.setLevel(logging.INFO)
     logger.propagate = False
     return logger
+
+
+def _traceparent(request: flask.Request) -> str:
+    said = request.headers.get("traceparent", "")
+    return said if _TRACEPARENT.fullmatch(said) else ""
 
 
 def _trace_id(request: flask.Request) -> str | None:

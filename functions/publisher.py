@@ -33,6 +33,8 @@ class Message:
     """RFC 3339: an attribute, for people and tools that look at messages. The pipeline reads `data` alone."""
     pseudonymized: bool = False
     """Whether its user and client are pseudonyms of ours already."""
+    traceparent: str = ""
+    """What the request that brought it was part of, for whoever follows a trace; the job lets it be."""
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -42,7 +44,11 @@ class Message:
             "event_time": self.event_time,
             EVENT_DIGEST: events.digest(self.data),
         }
-        return {**said, PSEUDONYMIZED: "1"} if self.pseudonymized else said
+        if self.pseudonymized:
+            said[PSEUDONYMIZED] = "1"
+        if self.traceparent:
+            said["traceparent"] = self.traceparent
+        return said
 
 
 class Publisher(Protocol):

@@ -89,7 +89,12 @@ class SlotClick:
     def _record(self, recipient: Recipient, followed: Followed, log: RequestLog) -> None:
         try:
             confirmed = self._events.publish(
-                recipient, EventName.EMAIL_CLICK, [followed.shown], once_in_us=clock.MINUTE, wait_s=WAIT_S
+                recipient,
+                EventName.EMAIL_CLICK,
+                [followed.shown],
+                once_in_us=clock.MINUTE,
+                wait_s=WAIT_S,
+                traceparent=log.traceparent,
             )
         except Exception as error:
             log.add_exception(error)

@@ -71,7 +71,12 @@ class _Wishlist:
         item_id = forms.read(request).item_id(recipient)
         try:
             arrived = self._events.publish(
-                recipient, EventName.ADD_TO_WISHLIST, [item_id], once_in_us=ONCE_IN_US, wait_s=WAIT_S
+                recipient,
+                EventName.ADD_TO_WISHLIST,
+                [item_id],
+                once_in_us=ONCE_IN_US,
+                wait_s=WAIT_S,
+                traceparent=log.traceparent,
             )
         except Exception as error:  # no credentials, no network: whatever it is, the shopper must know
             log.add_exception(error)

@@ -175,3 +175,14 @@ def test_a_link_is_followed_and_nothing_else() -> None:
 def test_no_request_says_where_it_leads(query: dict[str, str], signed: bool) -> None:
     asked = {**query, "t": SLOTS} if signed else query
     assert leads_to(click(asked)) in (FRONT_PAGE, PAGE)
+
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.mark.parametrize(("said", "passed_on"), [(TRACE, TRACE), ("made up", None), (None, None)])
+def test_a_trace_goes_on_with_the_event(said: str | None, passed_on: str | None) -> None:
+    publisher = FakePublisher()
+    headers = READER | ({"traceparent": said} if said else {})
+    click({"t": SLOTS, "n": "1"}, publisher=publisher, headers=headers)
+    assert publisher.published[0].attributes.get("traceparent") == passed_on
