@@ -21,7 +21,7 @@ from evermail.shelf.followed import Followed, is_web_address, item_in_slot, stil
 from evermail.shelf.met import Met, meet
 from evermail.shelf.opened import Opened, read_open
 from evermail.shelf.presentation import RecommendedItem
-from evermail.shelf.reading import ABSENT_US, CACHE_US, RENEW_US, Reading
+from evermail.shelf.reading import ABSENT_US, CACHE_US, RENEW_US, STALE_US, Reading
 from evermail.shelf.selection import Selection
 from evermail.stores import Store
 from evermail.stores.cached import CachedReader
@@ -86,7 +86,13 @@ class Recommender:
         last_resort: Sequence[RecommendedItem] = (),
     ) -> None:
         self._reader = CachedReader(
-            store, CACHE_US, renew_us=RENEW_US, absent_us=ABSENT_US, clock=clock, monotonic=monotonic
+            store,
+            CACHE_US,
+            renew_us=RENEW_US,
+            absent_us=ABSENT_US,
+            stale_us=STALE_US,
+            clock=clock,
+            monotonic=monotonic,
         )
         self._clock = clock
         self._monotonic = monotonic

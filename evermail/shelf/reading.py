@@ -17,7 +17,7 @@ CACHE_US = {
     Neighbors.COLLECTION: 10 * clock.MINUTE,
 }
 """How long shared documents are remembered: so old may stock, prices and the shop's rules be at most, unless
-the store does not answer. What is of one shopper never is: it is why the email is live.
+the store does not answer (`STALE_US`). What is of one shopper never is: it is why the email is live.
 
 The job writes a row of neighbours or a trending list at most once in five minutes (`--neighbors_flush_s`),
 and one that hardly changed only after ten more. Ten minutes old they are here only where nobody has asked:"""
@@ -36,6 +36,15 @@ ABSENT_US = {
     Neighbors.COLLECTION: 5 * clock.SECOND,
 }
 """How long it is remembered that there is none: the first row of an item, or list of a shop, changes most."""
+
+
+STALE_US = {
+    Product.COLLECTION: clock.HOUR,
+    Trending.COLLECTION: clock.DAY,
+    Neighbors.COLLECTION: clock.DAY,
+}
+"""How old they may be where the store does not answer: then no price or stock is better than one of long ago.
+Rules and campaigns hold until they can be read again, as without them it is not known what may be shown."""
 
 
 class Reading:

@@ -7,29 +7,44 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 from evermail import clock
 from evermail.documents import Document, Key
 from evermail.stores.base import Store, StoreError, StoreUnavailable
 
 CAPACITY = 5_000
-"""Documents in memory: a row of 50 neighbours, the largest, takes some 7 KB, so at most some 37 MB."""
+"""Documents in memory. So many rows of 50 neighbours take some 32 MB if ids have 8 letters, and 55 MB if they
+have 100. Lists of 100 trending items take twice that, but there is only one a category."""
+
+_FOREVER_US = 1 << 62
 
 RIDERS = 30
 """A read that has to be made anyway brings so many documents more that would soon be too old."""
 
 
+class _Held(NamedTuple):
+    """An answer, when it was read and until when it holds."""
+
+    one: Document | StoreError | None
+    read_us: int
+    until_us: int
+    rides: bool = True
+    """Not if the read that took it along failed: then its copy serves as long as it may."""
+
+
 class CachedReader:
     """Reads through to a store. `ttl_us` gives, by collection, how long an answer holds, and `absent_us`
-    where absence holds shorter; collections without a time are never remembered. Thread-safe. `monotonic`
-    counts the seconds that a read may take.
+    where absence holds shorter; collections without a time are never remembered. `stale_us` is how old an
+    answer may be that serves where the store gives none; without a time, however old. Thread-safe.
+    `monotonic` counts the seconds that a read may take.
 
     What is asked for when it is older than `renew_us` says, by default half of its time, is read anew with
     the next read that has to be made: what is in use stays young, and seldom costs a read of its own. A
     thread in the background could not do it: a function has a CPU only while it answers.
 
     Holds at most `capacity` documents, whatever their size; the one read from the store longest ago goes
-    first. By default they take at most some 37 MB, which leaves room in a small function instance (256 MB).
+    first. The default leaves room in a small function instance (256 MB).
     """
 
     def __init__(
@@ -39,6 +54,7 @@ class CachedReader:
         *,
         renew_us: Mapping[str, int] = {},
         absent_us: Mapping[str, int] = {},
+        stale_us: Mapping[str, int] = {},
         capacity: int = CAPACITY,
         clock: clock.Clock = clock.now_us,
         monotonic: Callable[[], float] = time.monotonic,
@@ -47,16 +63,17 @@ class CachedReader:
         self._ttl_us = ttl_us
         self._renew_us = renew_us
         self._absent_us = absent_us
+        self._stale_us = stale_us
         self._capacity = capacity
         self._clock = clock
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._held: OrderedDict[Key, tuple[int, Document | StoreError | None]] = OrderedDict()
+        self._held: OrderedDict[Key, _Held] = OrderedDict()
         self._soon_old: dict[Key, None] = {}
 
     def get_many(self, keys: Sequence[Key], *, timeout_s: float | None = None) -> dict[Key, Document]:
         """Like `Store.get_many`: one read for all that is not held; with a `timeout_s` of 0, none. When the
-        store does not answer, what is held serves however old it is; raises `StoreUnavailable` if that is
+        store does not answer, what is held serves as long as it may; raises `StoreUnavailable` if that is
         nothing, or if a key is of a collection that is never remembered.
 
         A stored document that cannot be read must not take the others with it: the read is halved until it
@@ -69,25 +86,24 @@ class CachedReader:
         with self._lock:
             for key in keys:
                 held = self._held.get(key)
-                if held is not None:
-                    until, one = held
-                    (fresh if until > now_us else stale)[key] = one
-                    if until - now_us <= self._old_us(key, one):
-                        self._soon_old[key] = None
+                if held is None:
+                    continue
+                if held.until_us > now_us:
+                    fresh[key] = held.one
+                elif self._serves_until(key, held.one, held.read_us) > now_us:
+                    stale[key] = held.one
+                if held.rides and held.until_us - now_us <= self._old_us(key, held.one):
+                    self._soon_old[key] = None
             missing = [key for key in dict.fromkeys(keys) if key not in fresh]
-            riders = self._riders(missing) if missing else {}
+            riders = self._riders(missing) if missing else []
         if missing:
             try:
-                answered, found = self._read([*missing, *riders], timeout_s)
+                answered, found = self._read(missing, riders, timeout_s)
             except StoreError:
                 if not (fresh or stale) or any(key.collection not in self._ttl_us for key in missing):
                     raise
                 fresh.update(stale)
             else:
-                for key, one in found.items():
-                    older = stale.get(key) or riders.get(key)
-                    if isinstance(one, StoreError) and older is not None:
-                        found[key] = older
                 self._hold(answered, found, now_us)
                 fresh.update(stale)
                 asked = set(keys)
@@ -98,9 +114,11 @@ class CachedReader:
         return {key: one for key, one in fresh.items() if one is not None and not isinstance(one, StoreError)}
 
     def _read(
-        self, keys: Sequence[Key], timeout_s: float | None
+        self, missing: Sequence[Key], riders: Sequence[Key], timeout_s: float | None
     ) -> tuple[Sequence[Key], dict[Key, Document | StoreError | None]]:
         """The keys that were answered, and the documents that there are of them, or why one cannot be read.
+        One that spoils the read costs the riders theirs, and the `missing` no more than a second one if it
+        is a rider.
 
         Raises `StoreError` if that is none.
         """
@@ -109,7 +127,7 @@ class CachedReader:
         found: dict[Key, Document | StoreError | None] = {}
         readable = False
         problem: StoreError | None = None
-        waiting = [keys]
+        waiting = [[*missing, *riders]]
         while waiting:
             part = waiting.pop()
             left_s = None if until is None else until - self._monotonic()
@@ -123,6 +141,10 @@ class CachedReader:
                 break
             except StoreError as unreadable:
                 problem = unreadable
+                if len(part) > len(missing):
+                    self._stay(riders)
+                    waiting.append(list(missing))
+                    continue
                 if len(part) > 1:
                     waiting += [part[len(part) // 2 :], part[: len(part) // 2]]
                     continue
@@ -133,29 +155,51 @@ class CachedReader:
         return answered, found
 
     def _hold(
-        self, keys: Sequence[Key], found: Mapping[Key, Document | StoreError | None], now_us: int
+        self, answered: Sequence[Key], found: dict[Key, Document | StoreError | None], now_us: int
     ) -> None:
+        """Remembers what was `found`. Where that cannot be read, an older copy takes its place."""
         with self._lock:
-            for key in keys:
-                one = found.get(key)
+            for key in answered:
+                one, read_us, rides = found.get(key), now_us, True
+                if isinstance(one, StoreError):
+                    rides = False
+                    older = self._held.get(key)
+                    if older and older.one and self._serves_until(key, older.one, older.read_us) > now_us:
+                        found[key], read_us = older.one, older.read_us
+                        one = older.one
                 holds_us = self._holds_us(key, one)
                 if not holds_us:
                     continue
-                self._held[key] = (now_us + holds_us, one)
+                until_us = min(now_us + holds_us, self._serves_until(key, one, read_us))
+                self._held[key] = _Held(one, read_us, until_us, rides)
                 self._held.move_to_end(key)
                 self._soon_old.pop(key, None)
             while len(self._held) > self._capacity:
                 gone, _ = self._held.popitem(last=False)
                 self._soon_old.pop(gone, None)
 
-    def _riders(self, missing: Sequence[Key]) -> dict[Key, Document | StoreError | None]:
+    def _riders(self, missing: Sequence[Key]) -> list[Key]:
         """What is read beside the `missing`: of what will soon be too old, what was asked for first."""
         for key in missing:
             self._soon_old.pop(key, None)
-        riders = {key: self._held[key][1] for key in islice(self._soon_old, RIDERS)}
+        riders = list(islice(self._soon_old, RIDERS))
         for key in riders:
             del self._soon_old[key]
         return riders
+
+    def _stay(self, riders: Sequence[Key]) -> None:
+        """Lets none of them ride again until it has been read for its own sake."""
+        with self._lock:
+            for key in riders:
+                if key in self._held:
+                    self._held[key] = self._held[key]._replace(rides=False)
+                    self._soon_old.pop(key, None)
+
+    def _serves_until(self, key: Key, one: Document | StoreError | None, read_us: int) -> int:
+        """When an answer is too old even where the store gives no other."""
+        until_us = read_us + self._stale_us.get(key.collection, _FOREVER_US)
+        expire_at = one.expire_at if isinstance(one, Document) else None
+        return until_us if expire_at is None else min(until_us, expire_at)
 
     def _holds_us(self, key: Key, one: Document | StoreError | None) -> int:
         ttl_us = self._ttl_us.get(key.collection, 0)

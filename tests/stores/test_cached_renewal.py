@@ -21,6 +21,7 @@ class Shop:
         self.reads: list[str] = []
         self.broken = ""
         self.down: StoreError | None = None
+        self.seconds = self.takes_s = 0.0
         self.versions = dict.fromkeys(items, 1)
         self._reader = CachedReader(
             self,  # type: ignore[arg-type]
@@ -28,10 +29,12 @@ class Shop:
             renew_us={"trending": RENEW},
             absent_us={"trending": ABSENT},
             clock=lambda: self.now_us,
+            monotonic=lambda: self.seconds,
         )
 
     def get_many(self, keys: Sequence[Key], *, timeout_s: float | None = None) -> dict[Key, Document]:
         self.reads.append("".join(key.id for key in keys))
+        self.seconds += self.takes_s
         if self.down is not None:
             raise self.down
         if any(key.id in self.broken for key in keys):
@@ -44,12 +47,11 @@ class Shop:
             if key.id in self.versions or key.collection != "trending"
         }
 
-    def read(self, items: str, people: str = "") -> dict[str, int]:
+    def read(self, items: str, people: str = "", timeout_s: float | None = None) -> dict[str, int]:
         """The versions of some lists, read together with some people's documents, who come first."""
         keys = [Key("suppressions", one) for one in people] + [Key("trending", one) for one in items]
-        return {
-            key.id: one.version for key, one in self._reader.get_many(keys).items() if key.id not in people
-        }
+        found = self._reader.get_many(keys, timeout_s=timeout_s)
+        return {key.id: one.version for key, one in found.items() if key.id not in people}
 
 
 def test_what_is_old_and_in_use_comes_with_the_next_read() -> None:
@@ -123,14 +125,46 @@ def test_a_read_takes_only_so_many_with_it_and_the_others_come_next() -> None:
     assert shop.reads[1:] == ["P" + many[:RIDERS], "P" + many[RIDERS:], "P"]
 
 
-def test_what_cannot_be_renewed_stays_as_it_was_and_spoils_nothing() -> None:
+def test_what_cannot_be_renewed_costs_one_read_more_and_rides_no_more() -> None:
     shop = Shop()
     shop.read("ab")
     shop.broken, shop.versions["b"] = "a", 2
     shop.now_us = RENEW
     shop.read("ab")
     assert shop.read("c", people="P") == {"c": 1}
+    assert shop.reads[1:] == ["Pcab", "Pc"]
+    assert shop.read("ab", people="Q") == {"a": 1, "b": 1}
+    assert shop.reads[3:] == ["Q"]
+
+
+def test_it_is_read_again_when_its_copy_is_too_old_and_what_can_be_read_then_rides_again() -> None:
+    shop = Shop()
+    shop.read("ab")
+    shop.broken, shop.versions["b"] = "a", 2
+    shop.now_us = RENEW
+    shop.read("ab", people="P")
+    shop.now_us = TTL
     assert shop.read("ab") == {"a": 1, "b": 2}
+    shop.now_us, begun = TTL + RENEW, len(shop.reads)
+    shop.read("ab")
+    shop.read("", people="P")
+    assert shop.reads[begun:] == ["Pb"]
+    shop.broken, shop.now_us = "", 2 * TTL
+    shop.read("a")
+    shop.now_us, begun = 2 * TTL + RENEW, len(shop.reads)
+    shop.read("a", people="P")
+    assert shop.reads[begun:] == ["Pa"]
+
+
+def test_where_time_ends_with_the_read_that_a_rider_spoils_the_next_is_right() -> None:
+    shop = Shop()
+    shop.read("a")
+    shop.broken, shop.now_us = "a", RENEW
+    shop.takes_s = 0.2
+    with pytest.raises(StoreUnavailable):
+        shop.read("a", people="P", timeout_s=0.1)
+    assert shop.read("a", people="P", timeout_s=0.1) == {"a": 1}
+    assert shop.reads[1:] == ["Pa", "P"]
 
 
 @pytest.mark.parametrize("failure", [StoreUnavailable("down"), StoreError("broken")])
