@@ -114,6 +114,11 @@ class ShopperState(msgspec.Struct, array_like=True):
         """Whether this is the memory of somebody who never came."""
         return not (self.has_document or self.ids.seen) and self.erased_second < 0
 
+    @property
+    def had_history(self) -> bool:
+        """Whether this shopper has a history, or may have had one, be it under another name."""
+        return bool(self.touches or self.dropped or self.links or self.renamed or self.formerly)
+
     def apply(self, event: Event, *, oldest_us: int, now_us: int) -> tuple[Verdict, Updates]:
         """Takes one event in, unless it is a duplicate, a collision, older than `oldest_us`, of a time whose
         ids have been let go, or of a shopper who was erased since.

@@ -70,8 +70,9 @@ class Keeper:
     def take(self, shopper: str, state: ShopperState, arrival: Any) -> None:
         """Visits, counts what thereby left the profile, and has what emails showed follow a withdrawal."""
         dropped, withdrawn = state.dropped, consent.withdrawn_until(state.statements)
+        had_history = state.had_history or not self.config.bootstrap  # or it is not known what the store has
         self.visit(shopper, state, arrival)
-        self._forget_what_was_shown(shopper, state, arrival, withdrawn)
+        self._forget_what_was_shown(shopper, state, arrival, withdrawn, had_history)
         if state.dropped != dropped:
             self.tally[names.DROPPED] += state.dropped - dropped
 
@@ -189,11 +190,7 @@ class Keeper:
             if row == repeats.ROW_ID:
                 self._returns[update.event_time, update.touched].update(dict(update.amounts))
                 continue
-            waiting = rows.get(row)
-            if waiting is None:
-                rows[row] = [update.pack()]
-            else:
-                waiting.append(update.pack())
+            rows.setdefault(row, []).append(update.pack())
 
     def finish_bundle(self) -> Iterator[TaggedOutput]:
         """Gives one record for each row that was touched, its changes packed, since nobody reads them until
@@ -206,8 +203,7 @@ class Keeper:
                 self._rows.setdefault(repeats.ROW_ID, []).append(update.pack())
         for row, packed in self._rows.items():
             self.tally[names.ROW_UPDATES_SENT] += len(packed)
-            changes = (row, pack_all(packed))
-            yield TaggedOutput(ROW_UPDATES, GlobalWindows.windowed_value(changes, time))
+            yield TaggedOutput(ROW_UPDATES, GlobalWindows.windowed_value((row, pack_all(packed)), time))
         for name, count in self.tally.items():
             Metrics.counter(names.NAMESPACE, name).inc(count)
 
@@ -242,9 +238,11 @@ class Keeper:
             )
             self.emit(ERASURES, erasure)
 
-    def _forget_what_was_shown(self, shopper: str, state: ShopperState, arrival: Any, before: int) -> None:
+    def _forget_what_was_shown(
+        self, shopper: str, state: ShopperState, arrival: Any, before: int, had_history: bool
+    ) -> None:
         """Where an arrival withdraws consent, or gives it again, what emails have shown until then must go.
-        `before` is up to when the withdrawals reached that were known so far."""
+        `before` is how far known withdrawals reached. Without a history nothing shown was ever stored."""
         until = consent.withdrawn_until(state.statements)
         if until <= before:
             # Nothing is known here of one that only passes by, on its way to somebody else who hears it.
@@ -253,6 +251,8 @@ class Keeper:
             if passing <= until:
                 return
             until = passing
+        elif not had_history:
+            return
         if until <= state.erased_second:
             return
         for name in filter(None, (shopper, state.formerly)):

@@ -153,7 +153,8 @@ class TestWhoIsTold:
         assert told(shop) == [("c1", -8)]
 
     def test_a_user_and_the_browser_it_came_by(self, shop: Shop) -> None:
-        shop(Stream().arrives(browser("A", at=-9)).arrives(says(False, at=-8, cookie="c1")))
+        stream = Stream().arrives(browser("A", at=-9), event("B", at=-9))
+        shop(stream.arrives(says(False, at=-8, cookie="c1")))
         assert sorted(told(shop)) == [("anna", -8), ("c1", -8)]
 
     @pytest.mark.parametrize("user", ["anna", None])
@@ -170,13 +171,34 @@ class TestWhoIsTold:
         assert shop.history("anna") == ""
 
     def test_who_was_renamed_by_both_names(self, shop: Shop) -> None:
-        settings = config()
+        settings = config(f"sqlite:///{shop.store.path}", bootstrap=True)
         keeper = Users(settings, FormerNames.of(settings))
         state = keeper.recall("anna")
         state.formerly = "formerly-anna"
         keeper.take("anna", state, says(False, at=-8))
         words = [one.value for one in keeper.out if isinstance(one.value, Exposures)]
         assert [one.id for one in words] == ["anna", "formerly-anna"]
+
+    @pytest.mark.parametrize("user", ["anna", None])
+    def test_nobody_of_whom_there_was_no_history(self, shop: Shop, user: str | None) -> None:
+        """A banner asks everybody, and may tell with every page what was said."""
+        stream = Stream()
+        for at in range(-9, 0):
+            stream.arrives(says(False, at=at, user=user, cookie="c1"))
+        shop(stream)
+        assert told(shop) == []
+        assert shop.counters[names.ERASURES_SENT] == 0
+
+    def test_who_is_known_by_the_store_alone(self, shop: Shop) -> None:
+        shop(Stream().arrives(event("A", at=-9)))
+        shop(Stream().arrives(says(False, at=-8)))  # a new job, without the state
+        assert told(shop) == [("anna", -8)]
+
+    def test_everybody_who_refuses_where_the_job_may_not_ask_the_store(self) -> None:
+        settings = config(bootstrap=False)
+        keeper = Users(settings, FormerNames.of(settings))
+        keeper.take("anna", keeper.recall("anna"), says(False, at=-8))
+        assert [one.value.id for one in keeper.out if isinstance(one.value, Exposures)] == ["anna"]
 
     def test_nobody_who_agrees_or_says_nothing(self, shop: Shop) -> None:
         shop(Stream().arrives(event("A", at=-9)).arrives(says(True, at=-8)).arrives(event("B", at=-7)))
