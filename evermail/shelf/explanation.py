@@ -14,7 +14,7 @@ from evermail.shelf.filling import Filled
 from evermail.shelf.met import Met
 from evermail.shelf.opened import Opened
 from evermail.shelf.policy import Rule
-from evermail.shelf.presentation import reason
+from evermail.shelf.presentation import RecommendedItem
 from evermail.shelf.screening import Candidate, Out, Refused
 from evermail.shelf.selection import Placed
 from evermail.shelf.waiting import waiting
@@ -111,7 +111,8 @@ class _Explaining:
         self._of_category = Counter(one.candidate.product.category for one in self._placed)
 
     def shown(self) -> list[Explained]:
-        return [self._shown(slot, placed) for slot, placed in enumerate(self._placed, start=1)]
+        shown = zip(self._placed, self._filled.items, strict=True)
+        return [self._shown(slot, placed, item) for slot, (placed, item) in enumerate(shown, start=1)]
 
     def out(self) -> list[Explained]:
         """Every item that has no slot, once, as far as possible in the order of the rankings."""
@@ -133,16 +134,18 @@ class _Explaining:
         slot = rule.pin or 0
         if slot > slots:
             return f"{rule} pins to slot {slot}, and this email has {slots}"
-        if slot <= len(self._placed) and (other := self._placed[slot - 1].pin) is not None:
+        # Where slots stay empty, what is pinned moves up
+        pins = (one.pin for one in self._placed if one.pin is not None)
+        if (other := next((pin for pin in pins if pin.pin == slot), None)) is not None:
             return f"{rule} pins to slot {slot}, where {other} has pinned already"
         refused = {one.ranked.item_id: self._refused(one).why for one in self._filled.refused}
         why = [f"{one} is out: {refused[one]}" for one in rule.where.items or () if one in refused]
         return f"{rule} finds nothing to pin to slot {slot}" + "".join(f"; {one}" for one in why)
 
-    def _shown(self, slot: int, placed: Placed) -> Explained:
+    def _shown(self, slot: int, placed: Placed, item: RecommendedItem) -> Explained:
         candidate = placed.candidate
         ranked = candidate.ranked
-        code, why = str(ranked.why), [reason(ranked, self._products)]
+        code, why = str(ranked.why), [item.reason]
         bought_us = self._purchased.get(ranked.item_id)
         if placed.pin is not None:
             code, why = PINNED, [f"pinned by {placed.pin}"]

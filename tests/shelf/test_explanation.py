@@ -90,7 +90,13 @@ def test_what_may_be_bought_again_says_from_when() -> None:
     again = clock.to_rfc3339(NOW + 27 * clock.DAY)[:10]
     assert out(found)["B"][1].endswith(f"; again from {again}")
     assert found.shown[0].item_id == "C"
-    assert "long enough ago" in found.shown[0].why
+    bought_on = clock.to_rfc3339(NOW - 30 * clock.DAY)[:10]
+    assert found.shown[0].why == f"You bought this before; bought on {bought_on}, long enough ago"
+
+
+def test_the_reason_is_the_one_that_the_email_gives() -> None:
+    found = explained(*shop(rules(rule("A", hide=True))))
+    assert [one.why for one in found.shown] == ["Seen with your last picks"] * 2, "A is not to be seen"
 
 
 def test_what_was_passed_over_says_for_what() -> None:
@@ -162,6 +168,20 @@ def test_pins_say_what_they_do_and_why_they_do_not() -> None:
         "rule 'far', line 8 pins to slot 9, and this email has 2",
         "rule 'gone', line 10 finds nothing to pin to slot 1; F is out: sold out",
         "rule 'empty', line 12 finds nothing to pin to slot 1",
+    ]
+
+
+def test_a_pin_is_known_by_its_slot_although_it_moved_up() -> None:
+    pins = (
+        rule("Z", pin=2, name="gone", line=4),
+        rule("B", pin=4, name="last", line=6),
+        rule("B", pin=4, name="second", line=8),
+    )
+    found = explained(trending("global", "A"), rules(*pins), *map(product, "AB"), slots=4)
+    assert [(one.slot, one.item_id) for one in found.shown] == [(1, "A"), (2, "B")]
+    assert found.notes == [
+        "rule 'gone', line 4 finds nothing to pin to slot 2; Z is out: not in the catalog",
+        "rule 'second', line 8 pins to slot 4, where rule 'last', line 6 has pinned already",
     ]
 
 
