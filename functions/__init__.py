@@ -3,6 +3,9 @@
 Each entry point is a thin layer round the domain in `evermail`:
 
 - `recommendations` answers an opened email with JSON for `amp-list` (recommendations.py, amp_cors.py).
+- `trending` answers everybody and every cache alike (trending.py).
+- `slot_image` and `slot_click` are a slot's picture and link, for clients without AMP (picture/).
+- `wishlist`, `feedback` and `unsubscribe` take the forms of an email (forms.py).
 - `collect` takes a shop's events and puts them on the events topic (collect.py, incoming*.py, publisher.py).
 - `evermail_js` serves the client that sends them from a shop's pages (client/).
 - `privacy` exports and erases one person, for a shop's own servers (privacy.py, callers.py, audit.py).
@@ -10,7 +13,8 @@ Each entry point is a thin layer round the domain in `evermail`:
 - `openapi` serves the description of all of these (openapi/).
 - `evermail` is all of these in one, each under its path (router.py).
 
-All entry points live in one source, `functions/main.py`; `entry.py` is the way every request takes.
+All entry points live in one source, `functions/main.py`; `entry.py` is the way every request takes, and
+`parts.py` what the endpoints of one process share.
 
 How it is deployed
 ------------------
