@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,12 @@ from evaluation_support import named, of_clicks
 from evermail import ranking, repeats
 from evermail.constants import SERVED
 from evermail.evaluation import metrics
-from evermail.evaluation.batch.learning import STATES, STEPS, Pairs, Returns, Rows, returns
+from evermail.evaluation.batch.learning import STATES, STEPS, Pairs, Returns, Rows, outlook, returns
 from evermail.evaluation.batch.ranking import Cases, Reader
-from evermail.evaluation.datasets import DataSet, Ints
+from evermail.evaluation.datasets import Case, DataSet, Ints, Sessions
 from evermail.evaluation.models.served import Evermail
 from evermail.evaluation.progress import silent
+from evermail.profiles import PROFILE_HISTORY
 
 DAY_S = 86_400
 START_S = 1_790_000_000
@@ -107,3 +109,38 @@ def test_ranks_are_those_of_what_is_recommended(data: DataSet) -> None:
             expected = shown.index(case.target) + 1 if case.target in shown else 0
             assert ranks[at] == expected
     assert metrics.hit_rate(everything, 20).mean() > 0.3
+
+
+def a_long_session(clicks: int) -> list[Case]:
+    items = [at * at % 37 for at in range(clicks)]
+    return [Case(0, items, list(range(clicks)), end) for end in range(1, clicks)]
+
+
+def alone(items: list[int]) -> Sessions:
+    return Sessions(np.array(items), np.zeros(len(items), np.int64), np.array([0, len(items)]))
+
+
+def test_of_a_long_session_each_case_is_what_it_is_alone() -> None:
+    cases = a_long_session(150)
+    together = Cases.of(cases, 37)
+    for at in (1, PROFILE_HISTORY - 1, PROFILE_HISTORY, PROFILE_HISTORY + 1, len(cases) - 1):
+        history = list(cases[at].history)
+        _, expected, _ = outlook(alone([*history, cases[at].target]), PROFILE_HISTORY)
+        states, _, _ = outlook(alone([*history, cases[at].target]))
+        assert together.recent[at].tolist() == expected[-1].tolist()
+        assert together.states[at] == states[-1]
+        own = together.seen[together.seen // 37 == at] % 37
+        assert own.tolist() == sorted(set(history))
+
+
+def test_memory_grows_with_the_length_of_a_session_not_with_its_square() -> None:
+    assert peak_of(a_long_session(1200)) < 3 * peak_of(a_long_session(600))
+
+
+def peak_of(cases: list[Case]) -> int:
+    tracemalloc.start()
+    try:
+        Cases.of(cases, 37)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

@@ -40,14 +40,15 @@ class Cases:
     @classmethod
     def of(cls, cases: Sequence[Case], width: int) -> Cases:
         """`width` is how many items there are."""
-        lengths = [len(case.history) + 1 for case in cases]
-        items = np.array([item for case in cases for item in (*case.history, case.target)], np.int64)
-        starts = np.concatenate([[0], np.cumsum(lengths)])
+        # No more than an open looks at: whole histories grow with the square of a session's length
+        ends = [[*case.history[-PROFILE_HISTORY:], case.target] for case in cases]
+        items = np.fromiter((item for one in ends for item in one), np.int64)
+        starts = np.concatenate([[0], np.cumsum([len(one) for one in ends])])
         histories = Sessions(items, np.zeros_like(items), starts)
         last = starts[1:] - 1
         states, returning, _ = outlook(histories)
         _, recent, _ = outlook(histories, PROFILE_HISTORY)
-        pairs = histories.owners * width + items
+        seen = (at * width + item for at, case in enumerate(cases) for item in sorted(set(case.history)))
         return cls(
             recent=recent[last],
             returning=returning[last],
@@ -55,7 +56,7 @@ class Cases:
             now_us=np.array([case.times[-1] for case in cases], np.int64),
             targets=items[last],
             sessions=np.array([case.session for case in cases], np.int64),
-            seen=np.unique(np.delete(pairs, last)),
+            seen=np.fromiter(seen, np.int64),
         )
 
 
