@@ -5,8 +5,10 @@ ones never have to be touched again; reading divides by the same factor of the m
 Sums are then free of order (Cormode et al., "Forward Decay", ICDE 2009). They are kept as
 whole numbers, because float addition is not associative: with integers a contribution that is
 taken back leaves nothing, and two runs that see the same events end with the same row. What moving the
-landmark rounds off depends on the order, but it is 2^-72 of a unit each time: below the six digits that
-are read, and below what counts as a weight at all.
+landmark rounds off depends on the order, but it is 2^-72 of a unit each time, and 2^-40 of the least that
+counts as a weight: below the six digits that are read. That least is some 2 * 10^-14, and what is less is
+dropped: contributions that come 46 half-lives late leave nothing, one by one, where they would have
+added up, say to 10^-10, had they come in time.
 """
 
 from __future__ import annotations

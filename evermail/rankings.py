@@ -1,8 +1,8 @@
 """When a row of neighbours, or a list of trending items, has changed enough to be written again.
 
 A reader ranks by order and by weight, each row scaled by its total (`evermail.ranking.personal`). So a row
-has to be written when its head, which is all that can reach the slots of an email, reads in another order, or
-when weights of the head have shifted so much that another row may overtake it.
+has to be written when its head reads in another order, or when weights of the head have shifted so much that
+another row may overtake it. What is behind the head waits with the row, `--neighbors_settle_s` at most.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 HEAD = 12
-"""Items of a row that can reach a slot: an email has up to eight, and some will be bought or sold out."""
+"""Items of a row that reach the slots of an email with up to eight, where some were bought or are sold out.
+With more slots, up to twenty, what is behind them may stand in an order that waits to be written."""
 
 SHIFT = 0.25
 """How much of the heaviest weight another weight may move, as a share, before it counts as a shift."""

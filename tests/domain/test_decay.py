@@ -261,3 +261,14 @@ def test_a_row_goes_on_with_another_half_life(factor: float) -> None:
     assert after["a"] / after["b"] == pytest.approx(before["a"] / before["b"], rel=1e-5)
     # What fades differently is only the way from the landmark, which is within a half-life of the weights.
     assert 0.5 < after["b"] / before["b"] < 2.0
+
+
+def test_what_is_less_than_the_least_weight_is_dropped_one_by_one() -> None:
+    in_time, late = DecayedRow(HALF_LIFE, 10), DecayedRow(HALF_LIFE, 10)
+    for row, order in ((in_time, (0, 46)), (late, (46, 0))):
+        for half_lives in order:
+            for _ in range(10_000 if half_lives == 0 else 1):
+                row.add("old" if half_lives == 0 else "new", UNIT, half_lives * HALF_LIFE)
+        row.touch(46 * HALF_LIFE)
+    assert in_time.top(9) == [("new", 1.0), ("old", pytest.approx(10_000 * 2.0**-46, rel=1e-5))]
+    assert late.top(9) == [("new", 1.0)]
