@@ -30,10 +30,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from evermail.keys import KeysUnavailable, parse_keys
+from evermail.shelf.policy import MAX_SLOT
 from evermail.tokens import TokenSigner
 from functions.amp_cors import TrustedSenders
 
-MAX_SLOTS = 20
+MAX_SLOTS = MAX_SLOT
 DEFAULT_SLOTS = 4
 REQUESTS_PER_MINUTE = 60
 

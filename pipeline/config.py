@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from evermail import __version__, clock
-from evermail.interest import HALF_LIFE_US
 from pipeline.backoff import Backoff
 from pipeline.keys import EnvKeys, KeySource
 
@@ -25,7 +24,6 @@ class JobConfig:
     neighbors_flush_us: int = 5 * clock.MINUTE
     neighbors_settle_us: int = 10 * clock.MINUTE
     trending_window_us: int = clock.MINUTE
-    interest_half_life_us: int = HALF_LIFE_US
     trending_half_life_us: int = clock.DAY
     neighbors_kept: int = 50
     trending_kept: int = 100

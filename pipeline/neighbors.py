@@ -8,7 +8,7 @@ from apache_beam.metrics import Metrics
 from evermail import repeats
 from evermail.decay import DecayedRow
 from evermail.documents import SHARED_RETENTION_US, Document, Neighbor, Neighbors
-from evermail.interest import unpack_all
+from evermail.interest import HALF_LIFE_US, unpack_all
 from pipeline import names
 from pipeline.config import JobConfig
 from pipeline.rows import RowsFn
@@ -34,7 +34,7 @@ class NeighborsFn(RowsFn):
     def __init__(self, config: JobConfig) -> None:
         super().__init__(
             config,
-            half_life_us=config.interest_half_life_us,
+            half_life_us=HALF_LIFE_US,
             capacity=max(STATE_FACTOR * config.neighbors_kept, repeats.KEPT // 2),  # it is cut at twice that
             flush_us=config.neighbors_flush_us,
         )

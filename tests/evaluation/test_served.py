@@ -55,7 +55,6 @@ def test_the_job_keeps_as_much_by_default() -> None:
     assert served.STATE_FACTOR == STATE_FACTOR
     assert config.trending_kept == served.TRENDING_KEPT
     assert config.trending_half_life_us == served.TRENDING_HALF_LIFE_US
-    assert config.interest_half_life_us == HALF_LIFE_US
     assert STATE_ITEMS == served.TRENDING_IN_STATE
 
 

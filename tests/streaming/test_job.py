@@ -41,7 +41,7 @@ from evermail.events import Code
 from evermail.stores import Outcome
 from evermail.stores.sqlite import SqliteStore
 from pipeline import job as job_module
-from pipeline import store_writer
+from pipeline import neighbors, store_writer
 from pipeline.config import JobConfig
 from pipeline.dead_letters import from_message
 
@@ -76,10 +76,9 @@ Job = Callable[..., Left]
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> JobConfig:
-    return config(
-        f"sqlite:///{tmp_path}/store.sqlite3", interest_half_life_us=FOREVER, trending_half_life_us=FOREVER
-    )
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> JobConfig:
+    monkeypatch.setattr(neighbors, "HALF_LIFE_US", FOREVER)
+    return config(f"sqlite:///{tmp_path}/store.sqlite3", trending_half_life_us=FOREVER)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from evermail.decay import UNIT, DecayedRow
 from evermail.documents import SHARED_RETENTION_US, Neighbor, Neighbors
 from evermail.interest import RowUpdate, pack_all
 from evermail.stores.sqlite import SqliteStore
-from pipeline import names
+from pipeline import names, neighbors
 from pipeline.neighbors import CountNeighbors, NeighborsFn
 from pipeline.rows import FOLD_EVERY
 from pipeline.shoppers import Shoppers
@@ -41,11 +41,12 @@ FOREVER = 10**6 * DAY
 
 
 @pytest.fixture
-def rows(collected: Collected) -> Rows:
+def rows(collected: Collected, monkeypatch: pytest.MonkeyPatch) -> Rows:
     """Runs a stream of (item id, RowUpdate) through the transform."""
 
-    def run_(stream: Stream, **changes: Any) -> list[Neighbors]:
-        job = config(**{"interest_half_life_us": FOREVER, **changes})
+    def run_(stream: Stream, half_life_us: int = FOREVER, **changes: Any) -> list[Neighbors]:
+        monkeypatch.setattr(neighbors, "HALF_LIFE_US", half_life_us)
+        job = config(**changes)
         p = pipeline()
         p | stream.source() | CountNeighbors(job) | collected.into("rows")
         run(p)
@@ -93,14 +94,14 @@ def test_the_order_of_changes_does_not_matter(rows: Rows) -> None:
     stream = Stream()
     for step in zip(*permutations(changes), strict=True):
         stream.arrives(*((f"row {number}", change) for number, (_, change) in enumerate(step)))
-    found = rows(stream.passes(), interest_half_life_us=3600 * SECOND)
+    found = rows(stream.passes(), half_life_us=3600 * SECOND)
     assert len(found) == 6
     assert len({(row.as_of, row.total, tuple(row.neighbors)) for row in found}) == 1
 
 
 def test_weights_fade_by_half_in_a_half_life(rows: Rows) -> None:
     stream = Stream().arrives(update("A", -2 * 3600, B=8.0), update("A", 0, C=1.0)).passes()
-    (row,) = rows(stream, interest_half_life_us=3600 * SECOND)
+    (row,) = rows(stream, half_life_us=3600 * SECOND)
     assert totals(row.neighbors) == pytest.approx({"B": 2.0, "C": 1.0})
 
 
@@ -135,12 +136,15 @@ def test_an_item_seen_alone_has_no_row(rows: Rows) -> None:
     assert rows(Stream().arrives(update("A")).passes()) == []
 
 
-def test_duplicates_and_refused_events_count_for_nothing(collected: Collected) -> None:
+def test_duplicates_and_refused_events_count_for_nothing(
+    collected: Collected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbors, "HALF_LIFE_US", FOREVER)
     first, second = event("A", at=-20), event("B", at=-10)
     collision, late = event("C", at=-5, event_id=second.event_id), event("D", at=-7200)
     p = pipeline()
     stream = Stream().arrives(first, second).arrives(second, first, collision, late).arrives(second).passes()
-    job = config(interest_half_life_us=FOREVER)
+    job = config()
     shopped = p | stream.source() | Shoppers(job)
     shopped.row_updates | CountNeighbors(job) | collected.into("rows")
     run(p)
