@@ -34,6 +34,8 @@ from evermail.trending import CATALOG, GLOBAL, category_scope
 PRODUCTS, SHOPPERS = 2_000, 1_000
 TOKEN_KEY, SENDER = "a-key-for-measuring", "offers@shop.example"
 STARTS = 7
+THREADS = 4
+"""Of each process. More of them lose time to each other where the store answers within the same process."""
 WARM_UP_S = 4.0
 CAMPAIGNS = 40
 """More first opens than are made in the time."""
@@ -161,7 +163,7 @@ def function(target: str, source: Path, variables: dict[str, str], workdir: Path
     port = free_port()
     command = [sys.executable, "-m", "functions_framework", "--host", HOST, "--port", str(port)]
     command += ["--target", target, "--source", str(source)]
-    environment = {**variables, "WORKERS": str(os.cpu_count() or 1), "THREADS": "8"}
+    environment = {**variables, "WORKERS": str(os.cpu_count() or 1), "THREADS": str(THREADS)}
     log = workdir / f"{target}.log"
     with ExitStack() as exits:
         child = exits.enter_context(Child(target, command, log=log, env=environment, cwd=_ROOT))

@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from evermail import clock
@@ -44,9 +45,12 @@ SET version = excluded.version, expire_at = excluded.expire_at, body = excluded.
 WHERE excluded.version > documents.version
 """
 _GET = """
-SELECT body, {memory} FROM documents WHERE collection = ? AND id = ? AND (expire_at IS NULL OR expire_at > ?)
+WITH asked (number, collection, id) AS (VALUES {asked})
+SELECT number, body, {memory} FROM asked CROSS JOIN documents USING (collection, id)
+WHERE expire_at IS NULL OR expire_at > ?
 """
-_GET_WITHOUT_MEMORY, _GET_WITH_MEMORY = _GET.format(memory="NULL"), _GET.format(memory="memory")
+_GET_SIZE = 200
+"""Keys in one statement. One for all, as threads lose time to each other with each."""
 _PAGE = """
 SELECT id, body FROM documents
 WHERE collection = ? AND id > ? AND (expire_at IS NULL OR expire_at > ?) ORDER BY id LIMIT ?
@@ -108,16 +112,22 @@ class SqliteStore:
     def get_many(
         self, keys: Sequence[Key], *, timeout_s: float | None = None, with_memory: bool = False
     ) -> dict[Key, Document]:
+        asked = [key for key in dict.fromkeys(keys) if body.is_storable(key)]
+        parts = [asked[start : start + _GET_SIZE] for start in range(0, len(asked), _GET_SIZE)]
         found: dict[Key, tuple[bytes, bytes | None]] = {}
-        get = _GET_WITH_MEMORY if with_memory else _GET_WITHOUT_MEMORY
         now = self._clock()
         with self._told(), self._connection(timeout_s) as connection:
-            connection.execute("BEGIN")  # one snapshot for all
-            for key in keys:
-                if body.is_storable(key):
-                    for row in connection.execute(get, (key.collection, key.id, now)):
-                        found[key] = row
-            connection.execute("COMMIT")
+            if len(parts) > 1:
+                connection.execute("BEGIN")  # one snapshot for all
+            for part in parts:
+                get = _get(len(part), with_memory)
+                values = [
+                    value for number, key in enumerate(part) for value in (number, key.collection, key.id)
+                ]
+                for number, stored, memory in connection.execute(get, (*values, now)):
+                    found[part[number]] = stored, memory
+            if len(parts) > 1:
+                connection.execute("COMMIT")
         return {key: body.read(key, stored, memory or b"") for key, (stored, memory) in found.items()}
 
     def put_many(self, documents: Sequence[Document]) -> list[WriteResult]:
@@ -271,3 +281,9 @@ def _is_transient(problem: sqlite3.Error) -> bool:
 
 def _describe(problem: sqlite3.Error) -> str:
     return f"{problem} ({getattr(problem, 'sqlite_errorname', type(problem).__name__)})"
+
+
+@lru_cache(maxsize=2 * _GET_SIZE)
+def _get(keys: int, with_memory: bool) -> str:
+    """The statement that reads so many."""
+    return _GET.format(asked=", ".join(["(?, ?, ?)"] * keys), memory="memory" if with_memory else "NULL")
