@@ -16,7 +16,7 @@ from evermail.shelf.opened import Opened
 from evermail.shelf.policy import Rule
 from evermail.shelf.presentation import RecommendedItem
 from evermail.shelf.screening import Candidate, Out, Refused
-from evermail.shelf.selection import Placed
+from evermail.shelf.selection import Placed, best_of_each
 from evermail.shelf.waiting import waiting
 
 PINNED = "pinned"
@@ -124,7 +124,7 @@ class _Explaining:
         }
         for refused in self._filled.refused:
             found.setdefault(refused.ranked.item_id, self._refused(refused))
-        for candidate in self._filled.candidates:
+        for candidate in best_of_each(self._filled.candidates):
             found.setdefault(candidate.ranked.item_id, self._passed_over(candidate))
         left = [one for one in found.values() if one.item_id not in shown]
         return sorted(left, key=lambda one: order.get(one.item_id, len(order)))

@@ -57,11 +57,7 @@ def select(
     A boost never moves its own item back: what is pinned, and how much relevance the others have, is decided
     without it.
     """
-    ordered = sorted(
-        candidates, key=lambda one: (one.group, -one.ranked.score, one.place, one.ranked.item_id)
-    )
-    distinct = {one.ranked.item_id: one for one in reversed(ordered)}  # of one item in two groups the first
-    ordered = [one for one in ordered if distinct[one.ranked.item_id] is one]
+    ordered = best_of_each(candidates)
     pinned, missed_pins = _pin(ordered, slots, pins)
     filling = _Filling(slots, pinned.values(), similarity, diversity, max_per_category)
     for _, alike in groupby(ordered, key=lambda one: (one.buried, one.ignored > 0)):
@@ -75,6 +71,17 @@ def select(
         one.over_cap or one.candidate.buried or one.candidate.ignored for one in placed if one.pin is None
     )
     return Selection(placed, strained, missed_pins)
+
+
+def best_of_each(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Each item once, as it stands best, the best first: it may be in several rankings."""
+    ordered = sorted(
+        candidates, key=lambda one: (one.group, -one.ranked.score, one.place, one.ranked.item_id)
+    )
+    best: dict[str, Candidate] = {}
+    for one in ordered:
+        best.setdefault(one.ranked.item_id, one)
+    return list(best.values())
 
 
 def _pin(

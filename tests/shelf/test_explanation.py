@@ -238,3 +238,30 @@ def test_every_item_in_question_is_explained_once(
     assert len(told) + found.not_looked_at == len(in_question)
     assert [one.slot for one in found.shown] == list(range(1, len(found.shown) + 1))
     assert all(one.why for one in (*found.shown, *found.out))
+
+
+# Of an item in several rankings
+
+
+def test_it_is_told_by_the_ranking_in_which_it_stands_best() -> None:
+    found = explained(*shop(trending("category:Tea", "F")))
+    assert next(one for one in found.out if one.item_id == "F").source == "personal"
+
+
+def test_what_is_too_similar_is_so_also_where_it_is_popular() -> None:
+    found = explained(
+        *shop(
+            rules(diversity=0.5),
+            product("D", "Desk"),
+            *(product(one) for one in "EF"),
+            row("Z", {"D": 5.0}),
+            trending("global", "C"),
+        )
+    )
+    assert [one.item_id for one in found.shown] == ["B", "D"]
+    assert out(found)["C"] == ("too_similar", "too similar to Kettle B")
+
+
+def test_what_a_pin_names_and_does_not_pin_is_told_by_its_own_ranking() -> None:
+    found = explained(*shop(rules(rule("BF", pin=1))))
+    assert next(one for one in found.out if one.item_id == "F").source == "personal"
