@@ -24,15 +24,14 @@ def key(campaign: str, shopper: str) -> Key:
     return Key(Impression.COLLECTION, f"{campaign}:{shopper}")
 
 
-def stands(impression: Impression | None, *, as_of: int, variant: str, slots: int, now_us: int) -> bool:
+def stands(impression: Impression | None, *, as_of: int, variant: str, now_us: int) -> bool:
     """Whether what was shown is to be shown again, as far as the shopper is concerned: `as_of` is the time of
-    the newest event known now. A picture that asks for a slot beyond those shown asks for new ones."""
+    the newest event known now."""
     return (
         impression is not None
         and now_us - max(impression.opened_at, impression.prefetched_at) < ONE_OPEN_US
         and impression.as_of == as_of
         and impression.variant == variant
-        and len(impression.slots) >= slots
     )
 
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from evermail import clock, impressions
-from evermail.documents import Document, Impression, Shown
+from evermail.documents import Document, Impression, Key, Shown, Trending
 from evermail.ranking import Why
 from evermail.shelf.again import shown_again
 from evermail.shelf.filling import Filled, fill
@@ -25,6 +25,7 @@ from evermail.shelf.reading import ABSENT_US, CACHE_US, RENEW_US, STALE_US, Read
 from evermail.shelf.selection import Selection
 from evermail.stores import Store
 from evermail.stores.cached import CachedReader
+from evermail.trending import category_scope
 
 __all__ = ["Answer", "NothingToShow", "RecommendedItem", "Recommender", "Source", "source"]
 
@@ -34,6 +35,10 @@ DEADLINE_S = 0.2
 PERSONAL_SHARE = 0.7
 """What is read about the shopper may take this much of the deadline: if it hangs, there must be time to read
 what goes to everybody."""
+
+
+MAX_CATEGORIES = 200
+"""Lists of so many categories are remembered for those who ask what is popular there."""
 
 
 class Source(StrEnum):
@@ -94,38 +99,69 @@ class Recommender:
             clock=clock,
             monotonic=monotonic,
         )
+        # Apart, as anybody may ask for any: made-up names must not push out what is in use.
+        self._categories = CachedReader(
+            store,
+            {Trending.COLLECTION: CACHE_US[Trending.COLLECTION]},
+            absent_us=ABSENT_US,
+            stale_us=STALE_US,
+            capacity=MAX_CATEGORIES,
+            clock=clock,
+            monotonic=monotonic,
+        )
         self._clock = clock
         self._monotonic = monotonic
         self._deadline_s = deadline_s
         self._locale = locale
         self._last_resort = list(last_resort)
 
-    def recommend(self, shopper: str, *, slots: int, campaign: str = "", prefetch: bool = False) -> Answer:
+    def recommend(
+        self,
+        shopper: str,
+        *,
+        slots: int,
+        campaign: str = "",
+        prefetch: bool = False,
+        within_s: float | None = None,
+    ) -> Answer:
         """At most `slots` items for a shopper, in an email of a campaign: those that it showed a moment ago,
-        or the best of now. `prefetch` says that a program asks before anybody reads.
+        or the best of now. `prefetch` says that a program asks before anybody reads; `within_s` is how long
+        the store may take, if that is less than the deadline.
 
         Raises `NothingToShow`."""
-        about_shopper, read = self._readings()
+        about_shopper, read = self._readings(within_s)
         met = meet(about_shopper, read, shopper, campaign, self._clock())
-        last = self._last_shown(met, slots)
-        again = shown_again(met, read, slots, self._locale) if last is not None else None
-        if last is not None and again is not None:
-            answer = Answer(again, Source(last.source), met.as_of, met.variant.name)
-            shown = last.slots
+        last = self._last_shown(met)
+        again = shown_again(met, read, self._locale) if last is not None else None
+        if last is not None and again is not None and len(again) >= slots:
+            answer = Answer(again[:slots], Source(last.source), met.as_of, met.variant.name)
+            answer.to_store = _to_store(met, answer, last.slots, prefetch)
+            return answer
+        filled = fill(read_open(about_shopper, read, met), read, slots, self._locale)
+        if last is not None and again is not None:  # what stands in its slots stays, and the rest follow
+            there = {one.item_id for one in again}
+            items = [*again, *(one for one in filled.items if one.item_id not in there)][:slots]
+            best = Source(last.source)
+        elif filled.items:
+            items, best = filled.items, source(filled.selection)
         else:
-            opened = read_open(about_shopper, read, met)
-            filled = fill(opened, read, slots, self._locale)
-            if not filled.items:
-                return self._with_last_resort(slots, read.problem or about_shopper.problem)
-            answer = Answer(filled.items, source(filled.selection), met.as_of, met.variant.name)
-            shown = [Shown(item.item_id, item.reason) for item in filled.items]
-        answer.to_store = _to_store(met, answer, shown, prefetch)
+            return self._with_last_resort(slots, read.problem or about_shopper.problem)
+        answer = Answer(items, best, met.as_of, met.variant.name)
+        answer.to_store = _to_store(met, answer, [Shown(one.item_id, one.reason) for one in items], prefetch)
         return answer
 
-    def follow(self, shopper: str, *, campaign: str, slot: int = 0, item_id: str = "") -> Followed | None:
+    def follow(
+        self,
+        shopper: str,
+        *,
+        campaign: str,
+        slot: int = 0,
+        item_id: str = "",
+        within_s: float | None = None,
+    ) -> Followed | None:
         """Where a click leads, on an item or on the picture of a slot (from 1 on): to exactly what was shown,
         or to the best that was not if it is sold out by now. None where nothing is known to lead to."""
-        about_shopper, read = self._readings()
+        about_shopper, read = self._readings(within_s)
         met = meet(about_shopper, read, shopper, campaign, self._clock())
         shown = item_id or item_in_slot(met, slot)
         if shown is not None and (product := still_there(met, read, shown)):
@@ -138,11 +174,15 @@ class Recommender:
         found = next((one for one in offered if one.item_id != shown and one.item_id not in beside), None)
         return Followed(shown or found.item_id, found.item_id, found.url) if found is not None else None
 
-    def popular(self, *, slots: int, category: str = "") -> Answer:
+    def popular(self, *, slots: int, category: str = "", within_s: float | None = None) -> Answer:
         """What everybody may see: popular in a category, if one is given, and then everywhere. Raises
         `NothingToShow`."""
-        _, read = self._readings()
-        met = meet(read, read, "", "", self._clock(), category=category)
+        _, read = self._readings(within_s)
+        met = meet(read, read, "", "", self._clock())
+        if category:
+            key = Key(Trending.COLLECTION, category_scope(category))
+            found = read.beside(self._categories).keys([key]).get(key)
+            met.lists = [*([found] if isinstance(found, Trending) else ()), *met.lists]
         filled = fill(read_open(read, read, met), read, slots, self._locale)
         if not filled.items:
             return self._with_last_resort(slots, read.problem)
@@ -159,18 +199,18 @@ class Recommender:
         filled = fill(opened, read, slots, self._locale)
         return opened, filled, read.problem or about_shopper.problem
 
-    def _readings(self) -> tuple[Reading, Reading]:
+    def _readings(self, within_s: float | None = None) -> tuple[Reading, Reading]:
         begun = self._monotonic()
+        left_s = self._deadline_s if within_s is None else max(0.0, min(within_s, self._deadline_s))
         return (
-            Reading(self._reader, self._monotonic, begun + PERSONAL_SHARE * self._deadline_s),
-            Reading(self._reader, self._monotonic, begun + self._deadline_s),
+            Reading(self._reader, self._monotonic, begun + PERSONAL_SHARE * left_s),
+            Reading(self._reader, self._monotonic, begun + left_s),
         )
 
-    def _last_shown(self, met: Met, slots: int) -> Impression | None:
-        stands = impressions.stands(
-            met.impression, as_of=met.as_of, variant=met.variant.name, slots=slots, now_us=met.now_us
-        )
-        return met.impression if stands else None
+    def _last_shown(self, met: Met) -> Impression | None:
+        last = met.impression
+        stands = impressions.stands(last, as_of=met.as_of, variant=met.variant.name, now_us=met.now_us)
+        return last if stands else None
 
     def _with_last_resort(self, slots: int, problem: Exception | None) -> Answer:
         if not self._last_resort:

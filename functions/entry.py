@@ -16,6 +16,8 @@ from functions.responses import Failure, error_response
 from functions.settings import SettingsError
 
 _CHUNK_BYTES = 64 * 1024
+_DRAINED_BYTES = 1024 * 1024
+"""Of what is left of a body, so much is read for the sake of the client; then the connection ends."""
 
 
 class Handler(Protocol):
@@ -52,7 +54,8 @@ def endpoint(name: str, prepare: Callable[[], Handler]) -> Callable[[flask.Reque
             response = error_response(Failure(500, "internal_error", "something went wrong on our side"))
         response.headers.update(cors)
         response.headers["X-Request-Id"] = log.request_id
-        _drain(request)
+        if not _drained(request):
+            response.headers["Connection"] = "close"
         log.finish(response.status_code)
         return response
 
@@ -76,10 +79,18 @@ def harden(app: flask.Flask) -> None:
     app.register_error_handler(500, as_json)
 
 
-def _drain(request: flask.Request) -> None:
-    """Reads and drops what is left of the body. The framework would read it too, but keep it in memory."""
+def _drained(request: flask.Request) -> bool:
+    """Reads and drops what is left of the body, within bounds; whether that was all of it.
+
+    The framework would read it too before it answers, all of it, and keep it in memory: it is told that there
+    is none.
+    """
+    left = _DRAINED_BYTES
     try:
-        while request.stream.read(_CHUNK_BYTES):
-            pass
+        while left > 0 and (chunk := request.stream.read(_CHUNK_BYTES)):
+            left -= len(chunk)
     except (OSError, HTTPException):
-        pass  # the client has gone
+        left = 0  # the client has gone
+    if left <= 0:
+        request._cached_data = b""
+    return left > 0

@@ -37,23 +37,25 @@ class ReadySoon:
         self._lock = threading.Lock()
         self._making: Future[Recommender] | None = None
 
-    def recommend(self, shopper: str, *, slots: int, campaign: str, prefetch: bool) -> Answer:
-        ready = self._ready()
+    def recommend(
+        self, shopper: str, *, slots: int, campaign: str, prefetch: bool, within_s: float | None = None
+    ) -> Answer:
+        ready, left_s = self._ready(within_s)
         if ready is None:
             return self._meanwhile(slots)
-        return ready.recommend(shopper, slots=slots, campaign=campaign, prefetch=prefetch)
+        return ready.recommend(shopper, slots=slots, campaign=campaign, prefetch=prefetch, within_s=left_s)
 
     def popular(self, *, slots: int, category: str) -> Answer:
-        ready = self._ready()
-        return ready.popular(slots=slots, category=category) if ready is not None else self._meanwhile(slots)
+        ready, left_s = self._ready()
+        if ready is None:
+            return self._meanwhile(slots)
+        return ready.popular(slots=slots, category=category, within_s=left_s)
 
     def follow(self, shopper: str, *, campaign: str, slot: int, item_id: str) -> Followed | None:
-        ready = self._ready()
-        return (
-            ready.follow(shopper, campaign=campaign, slot=slot, item_id=item_id)
-            if ready is not None
-            else None
-        )
+        ready, left_s = self._ready()
+        if ready is None:
+            return None
+        return ready.follow(shopper, campaign=campaign, slot=slot, item_id=item_id, within_s=left_s)
 
     def start(self) -> Future[Recommender]:
         """Begins to make it, unless that is done or under way."""
@@ -71,18 +73,21 @@ class ReadySoon:
         else:
             making.set_result(made)
 
-    def _ready(self) -> Recommender | None:
-        """The recommender, None if it is not ready in time. Raises what making it did."""
+    def _ready(self, within_s: float | None = None) -> tuple[Recommender | None, float]:
+        """The recommender, None if it is not ready in time, and the time that is left. Raises what making it
+        did."""
+        patience_s = self._patience_s if within_s is None else min(max(0.0, within_s), self._patience_s)
         making = self._making
         if making is not None and making.done() and making.exception() is None:
-            return making.result()
+            return making.result(), patience_s
         begun = time.monotonic()
         try:
-            return self.start().result(timeout=self._patience_s)
+            ready = self.start().result(timeout=patience_s)
         except NotInTime:
-            if time.monotonic() - begun < self._patience_s:
+            if time.monotonic() - begun < patience_s:
                 raise  # making it has run into a time limit of its own
-            return None
+            return None, 0.0
+        return ready, max(0.0, patience_s - (time.monotonic() - begun))
 
     def _meanwhile(self, slots: int) -> Answer:
         if not self._last_resort:

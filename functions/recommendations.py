@@ -15,17 +15,16 @@ Every answer to a trusted sender has the CORS headers, errors included. Never a 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping
 
 import flask
 
 from evermail import clock
-from evermail.documents import Document
-from evermail.serving import DEADLINE_S, Answer, NothingToShow
+from evermail.serving import Answer, NothingToShow
 from evermail.stores import StoreError
 from evermail.tokens import Purpose, Recipient, TokenSigner
 from functions import amp
+from functions.decided import Decider, Recommends, Remembers
 from functions.entry import Handler
 from functions.links import Links
 from functions.logs import RequestLog
@@ -34,21 +33,8 @@ from functions.rate_limit import RateLimit
 from functions.recipients import Recipients
 from functions.responses import Failure, check_method, json_response
 from functions.settings import MAX_SLOTS, RecommendationsSettings, parse_slots
-from functions.shown import Remembered
 
 _METHODS = ("GET", "HEAD", "OPTIONS")
-
-
-class Recommends(Protocol):
-    """What is needed of `evermail.serving.Recommender`."""
-
-    def recommend(self, shopper: str, *, slots: int, campaign: str, prefetch: bool) -> Answer: ...
-
-
-class Remembers(Protocol):
-    """What is needed of `functions.shown.ShownWriter`."""
-
-    def remember(self, documents: Sequence[Document], *, within_s: float) -> Remembered: ...
 
 
 def create_recommendations(
@@ -63,25 +49,22 @@ def create_recommendations(
     signer = TokenSigner(settings.token_keys, clock=clock)
     links = Links(settings.functions_url, signer)
     recipients = Recipients(signer, Purpose.RECOMMENDATIONS, RateLimit(settings.requests_per_minute))
-    return _Recommendations(settings, recommender, memory, recipients, links, monotonic)
+    decider = Decider(recommender, memory, monotonic=monotonic)
+    return _Recommendations(settings, decider, recipients, links)
 
 
 class _Recommendations:
     def __init__(
         self,
         settings: RecommendationsSettings,
-        recommender: Callable[[], Recommends],
-        memory: Callable[[], Remembers],
+        decider: Decider,
         recipients: Recipients,
         links: Links,
-        monotonic: Callable[[], float],
     ) -> None:
         self._settings = settings
-        self._recommender = recommender
-        self._memory = memory
+        self._decider = decider
         self._recipients = recipients
         self._links = links
-        self._monotonic = monotonic
 
     def admit(self, request: flask.Request) -> Mapping[str, str]:
         return amp.admit(request, self._settings.senders)
@@ -92,11 +75,7 @@ class _Recommendations:
             return amp.preflight("GET, HEAD")
         recipient = self._recipients.of(request)
         log.add(campaign=recipient.campaign)
-        begun = self._monotonic()
-        answer = self._recommend(recipient, self._slots(request), is_prefetch(request), log)
-        log.add(source=str(answer.source), items=len(answer.items), variant=answer.variant)
-        if answer.to_store and request.method == "GET":
-            self._remember(answer.to_store, begun + DEADLINE_S, log)
+        answer = self._decide(recipient, request, log)
         return json_response(
             {
                 "items": self._links.of(answer.items, recipient),
@@ -112,11 +91,10 @@ class _Recommendations:
             raise Failure(400, "invalid_slots", f"n is a whole number from 1 to {MAX_SLOTS}")
         return slots
 
-    def _recommend(self, recipient: Recipient, slots: int, prefetch: bool, log: RequestLog) -> Answer:
+    def _decide(self, recipient: Recipient, request: flask.Request, log: RequestLog) -> Answer:
+        slots, prefetch, store = self._slots(request), is_prefetch(request), request.method == "GET"
         try:
-            return self._recommender().recommend(
-                recipient.shopper, slots=slots, campaign=recipient.campaign, prefetch=prefetch
-            )
+            return self._decider.decide(recipient, log, slots=slots, prefetch=prefetch, store=store)
         except NothingToShow as nothing:
             if nothing.__cause__ is not None:
                 log.add_exception(nothing.__cause__)
@@ -125,12 +103,3 @@ class _Recommendations:
         except StoreError as error:
             log.add_exception(error)
             raise Failure(503, "store_unavailable", "the recommendations cannot be read now") from None
-
-    def _remember(self, shown: Sequence[Document], deadline: float, log: RequestLog) -> None:
-        """Whatever happens here, the answer stands."""
-        try:
-            remembered = self._memory().remember(shown, within_s=deadline - self._monotonic())
-        except Exception as error:
-            log.add_exception(error)
-            remembered = Remembered.FAILED
-        log.add(remembered=str(remembered))

@@ -16,18 +16,17 @@ from typing import Protocol
 
 import flask
 
-from evermail.serving import DEADLINE_S, Answer, NothingToShow
+from evermail.serving import DEADLINE_S, NothingToShow
 from evermail.shelf.presentation import RecommendedItem
 from evermail.tokens import Recipient
 from functions import picture
+from functions.decided import Decider, Recommends, Remembers
 from functions.logs import RequestLog
 from functions.picture import Card, Look
 from functions.prefetch import is_prefetch
 from functions.recipients import Recipients
-from functions.recommendations import Recommends, Remembers
 from functions.responses import Failure, check_method, image_response
 from functions.settings import DEFAULT_SLOTS
-from functions.shown import Remembered
 from functions.slots import slot_of
 
 DRAWING_S = 0.03
@@ -56,8 +55,7 @@ class SlotImage:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._recipients = recipients
-        self._recommender = recommender
-        self._memory = memory
+        self._decider = Decider(recommender, memory, monotonic=monotonic)
         self._photos = photos
         self._look = look or Look()
         self._monotonic = monotonic
@@ -87,24 +85,16 @@ class SlotImage:
         self, recipient: Recipient, slot: int, prefetch: bool, deadline: float, log: RequestLog
     ) -> RecommendedItem:
         """What stands in a slot, once the whole email is decided. Raises `NothingToShow`."""
-        for last in (False, True):
-            answer = self._recommend(recipient, max(slot, DEFAULT_SLOTS), prefetch)
-            if not answer.to_store:
-                break
-            within_s = deadline - DRAWING_S - self._monotonic()
-            remembered = self._memory().remember(answer.to_store, within_s=within_s)
-            log.add(remembered=str(remembered))
-            if remembered is not Remembered.OVERTAKEN or last:
-                break  # else another picture of this email has decided
-        log.add(source=str(answer.source), variant=answer.variant)
+        answer = self._decider.decide(
+            recipient,
+            log,
+            slots=max(slot, DEFAULT_SLOTS),
+            prefetch=prefetch,
+            within_s=deadline - DRAWING_S - self._monotonic(),
+        )
         if slot > len(answer.items):
             raise NothingToShow
         return answer.items[slot - 1]
-
-    def _recommend(self, recipient: Recipient, slots: int, prefetch: bool) -> Answer:
-        return self._recommender().recommend(
-            recipient.shopper, slots=slots, campaign=recipient.campaign, prefetch=prefetch
-        )
 
     def _drawn(self, item: RecommendedItem, deadline: float, log: RequestLog) -> bytes:
         left_s = deadline - DRAWING_S - self._monotonic()

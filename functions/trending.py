@@ -20,7 +20,7 @@ from typing import Protocol
 
 import flask
 
-from evermail.serving import Answer, NothingToShow
+from evermail.serving import Answer, NothingToShow, Source
 from functions import amp, amp_cors
 from functions.amp_cors import TrustedSenders
 from functions.logs import RequestLog
@@ -28,6 +28,8 @@ from functions.responses import Failure, check_method, json_response
 from functions.settings import MAX_SLOTS, parse_slots
 
 CACHE_CONTROL = "public, max-age=60, stale-while-revalidate=300, stale-if-error=86400"
+AT_WORST = "public, max-age=5"
+"""Of an answer of last resort, which must not take the place of a better one for long."""
 
 MAX_CATEGORY_CHARS = 200
 
@@ -78,7 +80,8 @@ class Trending:
         log.add(source=str(answer.source), items=len(answer.items))
         payload = {"items": answer.items, "source": answer.source}
         response = json_response(payload)
-        response.headers["Cache-Control"] = CACHE_CONTROL
+        static = answer.source is Source.STATIC
+        response.headers["Cache-Control"] = AT_WORST if static else CACHE_CONTROL
         response.set_etag(_tag(response.get_data()))
         response.make_conditional(request)
         return response

@@ -10,9 +10,9 @@ from evermail.shelf.reading import Reading
 from evermail.shelf.screening import Candidate
 
 
-def shown_again(met: Met, read: Reading, slots: int, locale: str) -> list[RecommendedItem] | None:
-    """The first `slots` of what was shown, at the prices of now; None if one of them must not be any more."""
-    shown = met.impression.slots[:slots] if met.impression is not None and met.known else []
+def shown_again(met: Met, read: Reading, locale: str) -> list[RecommendedItem] | None:
+    """What was shown, at the prices of now; None if one of it must not be shown any more."""
+    shown = met.impression.slots if met.impression is not None and met.known else []
     found = read.keys([Key(Product.COLLECTION, one.item_id) for one in shown])
     items = []
     for place, one in enumerate(shown):

@@ -28,7 +28,7 @@ from evermail.documents import (
     Variant,
     Verdict,
 )
-from evermail.experiments import NO_EXPERIMENT, variant_of
+from evermail.experiments import HOLDOUT, NO_EXPERIMENT, variant_of
 from evermail.shelf import exposures
 from evermail.shelf.policy import Policy
 from evermail.shelf.reading import Reading
@@ -68,6 +68,9 @@ class Met(msgspec.Struct):
     known: bool
     """Whether it is known what the rules are. They may hide anything: otherwise no item is known to be
     right."""
+    certain: bool
+    """Whether all was read that is stored of the shopper and the campaign. Otherwise nobody knows whether
+    anything may be stored, and what would be overwritten."""
     screen: Screen
     lists: list[Trending]
     """What everybody gets."""
@@ -79,6 +82,8 @@ class Met(msgspec.Struct):
     @property
     def may_be_remembered(self) -> bool:
         """Whether it may be stored what this campaign shows."""
+        if not self.certain:
+            return False
         gone = self.erased_at > 0 and (self.profile is None or not self.profile.history)
         return bool(self.shopper and self.campaign) and not self.suppressed and not gone
 
@@ -98,32 +103,35 @@ class Met(msgspec.Struct):
         )
 
 
-def meet(
-    about_shopper: Reading, read: Reading, shopper: str, campaign: str, now_us: int, *, category: str = ""
-) -> Met:
+def meet(about_shopper: Reading, read: Reading, shopper: str, campaign: str, now_us: int) -> Met:
     """Reads who opens an email. `about_shopper` has the shorter deadline: what hangs there must leave time
-    for `read`, which reads what goes to everybody. `category`: what it is about if no campaign says so."""
-    own_campaign = [Key(Campaign.COLLECTION, campaign)] if campaign else []
-    shared = [_CURRENT_RULES, *own_campaign, *_LISTS]
-    names = _Names(campaign)
+    for `read`, which reads what goes to everybody."""
+    own_campaign = Key(Campaign.COLLECTION, campaign)
+    shared = [_CURRENT_RULES, *([own_campaign] if campaign else ()), *_LISTS]
+    names, addressed, certain = _Names(campaign), shopper, True
     for _ in range(1 + MAX_MOVES if shopper else 0):
-        own = names.keys(shopper)
-        moved_to = names.take(shopper, about_shopper.keys([*own, *shared]))
+        found = about_shopper.own([*names.keys(shopper), *shared])
+        if found is None:
+            certain = False
+            break
+        moved_to = names.take(shopper, found)
         if moved_to is None:
             break
         shopper = moved_to
     everywhere = read.keys(shared)
-    rules, known = _rules(read, everywhere)
-    experiment = next((everywhere.get(key) for key in own_campaign), None)
+    current, known = _surely(read, everywhere, _CURRENT_RULES)
+    rules = current if isinstance(current, Rules) else None
+    experiment, drawn = _surely(read, everywhere, own_campaign) if campaign else (None, True)
     about = experiment if isinstance(experiment, Campaign) else None
-    variant = variant_of(about, shopper) if shopper else NO_EXPERIMENT
+    # By the name that the email has: it stays, whatever the shopper is called since. And while nobody knows
+    # who belongs to the holdout, it is not opened.
+    variant = variant_of(about, addressed) if addressed and drawn else NO_EXPERIMENT if drawn else HOLDOUT
     policy = rules.policy if rules is not None else _NO_RULES
     if variant.diversity is not None:
         policy = policy.with_diversity(variant.diversity)
     lists = [one for key in _LISTS if isinstance(one := everywhere.get(key), Trending)]
-    category = about.category if about is not None and about.category else category
-    if category:
-        key = Key(Trending.COLLECTION, category_scope(category))
+    if about is not None and about.category:
+        key = Key(Trending.COLLECTION, category_scope(about.category))
         lists = [*(one for one in read.keys([key]).values() if isinstance(one, Trending)), *lists]
     profile = None if names.suppressed else names.profile
     ignored = {}
@@ -146,6 +154,7 @@ def meet(
         rules=rules,
         policy=policy,
         known=known,
+        certain=certain and drawn,
         screen=Screen(
             policy,
             profile=profile,
@@ -206,13 +215,12 @@ class _Names:
         return known if known is not None and known.updated_at > self.erased_at else None
 
 
-def _rules(read: Reading, everywhere: dict[Key, Document]) -> tuple[Rules | None, bool]:
-    """The rules, if there are any, and whether that is known."""
-    current = everywhere.get(_CURRENT_RULES)
-    if current is None:
-        try:
-            current = read.surely(_CURRENT_RULES)
-        except StoreError as problem:
-            read.problem = problem
-            return None, False
-    return (current if isinstance(current, Rules) else None), True
+def _surely(read: Reading, found: dict[Key, Document], key: Key) -> tuple[Document | None, bool]:
+    """A document, if there is one, and whether that is known."""
+    if key in found:
+        return found[key], True
+    try:
+        return read.surely(key), True
+    except StoreError as problem:
+        read.problem = problem
+        return None, False

@@ -61,11 +61,19 @@ class Reading:
 
     def keys(self, keys: Sequence[Key]) -> dict[Key, Document]:
         """Documents of any kinds, in one read."""
+        return self.own(keys) or {}
+
+    def own(self, keys: Sequence[Key]) -> dict[Key, Document] | None:
+        """The same, and None where the store did not answer: what is absent then may be there."""
         try:
             return self._reader.get_many(keys, timeout_s=self._left_s())
         except StoreError as problem:
             self.problem = problem
-            return {}
+            return None
+
+    def beside(self, reader: CachedReader) -> Reading:
+        """The same with another memory."""
+        return Reading(reader, self._monotonic, self._deadline)
 
     def surely(self, key: Key) -> Document | None:
         """A document, or None if it is known that there is none, which takes no read where it is remembered.

@@ -66,7 +66,7 @@ def test_a_prefetch_is_no_open() -> None:
 
 
 def stands(document: Impression | None, now_us: int = NOW + 1, **changes: Any) -> bool:
-    given: dict[str, Any] = {"as_of": NOW - clock.HOUR, "variant": "", "slots": 2}
+    given: dict[str, Any] = {"as_of": NOW - clock.HOUR, "variant": ""}
     return impressions.stands(document, now_us=now_us, **{**given, **changes})
 
 
@@ -83,10 +83,8 @@ def test_an_event_of_the_shopper_moves_it() -> None:
     assert not stands(first(), as_of=NOW)
 
 
-def test_another_variant_or_more_slots_move_it() -> None:
+def test_another_variant_moves_it() -> None:
     assert not stands(first(), variant="b")
-    assert not stands(first(), slots=3)
-    assert stands(first(), slots=1)
 
 
 @given(st.lists(st.tuples(st.integers(0, 5 * ONE_OPEN_US), st.booleans(), st.integers(0, 2)), max_size=30))

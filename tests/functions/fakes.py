@@ -122,7 +122,9 @@ class FakeRecommender:
         self._error = error
         self._to_store = list(to_store)
 
-    def recommend(self, shopper: str, *, slots: int, campaign: str, prefetch: bool) -> Answer:
+    def recommend(
+        self, shopper: str, *, slots: int, campaign: str, prefetch: bool, within_s: float | None = None
+    ) -> Answer:
         self.asked.append((shopper, slots))
         self.campaigns.append(campaign)
         self.prefetches.append(prefetch)

@@ -140,7 +140,9 @@ def test_a_store_that_fails_gives_the_default_picture(
 
 
 class FewItems:
-    def recommend(self, shopper: str, *, slots: int, campaign: str, prefetch: bool) -> Answer:
+    def recommend(
+        self, shopper: str, *, slots: int, campaign: str, prefetch: bool, within_s: float | None = None
+    ) -> Answer:
         return Answer([item("SKU0")], Source.STATIC)
 
 
@@ -155,7 +157,9 @@ class Overtaken:
     def __init__(self) -> None:
         self.stored = False
 
-    def recommend(self, shopper: str, *, slots: int, campaign: str, prefetch: bool) -> Answer:
+    def recommend(
+        self, shopper: str, *, slots: int, campaign: str, prefetch: bool, within_s: float | None = None
+    ) -> Answer:
         if self.stored:
             return Answer([item("DECIDED")], Source.PERSONAL)
         return Answer([item("MINE")], Source.PERSONAL, to_store=[EXPOSURES])
@@ -188,7 +192,9 @@ def test_the_photo_is_waited_for_within_what_is_left() -> None:
     time, photos = Time(), Photos()
 
     class Slow(FakeRecommender):
-        def recommend(self, shopper: str, *, slots: int, campaign: str, prefetch: bool) -> Answer:
+        def recommend(
+            self, shopper: str, *, slots: int, campaign: str, prefetch: bool, within_s: float | None = None
+        ) -> Answer:
             time.now += 0.3
             return super().recommend(shopper, slots=slots, campaign=campaign, prefetch=prefetch)
 

@@ -59,6 +59,14 @@ def test_who_has_it_is_told_so() -> None:
     assert other.headers["ETag"] != tag
 
 
+def test_an_answer_of_last_resort_is_not_kept_for_long() -> None:
+    class Last(Popular):
+        def popular(self, *, slots: int, category: str) -> Answer:
+            return Answer([item("L")], Source.STATIC)
+
+    assert ask(get({}, {}), Last()).headers["Cache-Control"] == "public, max-age=5"
+
+
 # Who may read it
 
 

@@ -30,7 +30,7 @@ from evermail.impressions import ONE_OPEN_US
 from evermail.serving import Answer, NothingToShow, Recommender, Source
 from evermail.shelf.policy import Rule, Where
 from evermail.shelf.presentation import RecommendedItem
-from evermail.stores import Outcome, StoreUnavailable
+from evermail.stores import Outcome, StoreError, StoreUnavailable
 from evermail.stores.base import WriteResult
 
 
@@ -173,13 +173,67 @@ def test_what_is_shown_again_has_the_price_of_now() -> None:
     assert shop.answer().items[0].price == "€5.00"
 
 
-def test_fewer_slots_show_the_first_of_them_and_more_are_chosen_anew() -> None:
+def test_fewer_slots_show_the_first_of_them_and_more_follow_those_that_stand() -> None:
     shop = Shop()
     shop.answer(3)
     assert shop.shows(1) == "X"
     assert len(shop.impression.slots) == 3, "a picture of one slot must not make the others forget theirs"
-    assert shop.shows(4) == "XYZB"
-    assert len(shop.impression.slots) == 4
+    shop.put(row("A", {"P": 9.0, "Q": 8.0, "R": 7.0, "T": 6.0}))
+    assert shop.shows(5) == "XYZPQ"
+    assert [one.item_id for one in shop.impression.slots] == list("XYZPQ")
+    assert shop.impression.opens == 1
+
+
+# What could not be read
+
+
+class Blind(Store):
+    """Does not find anything out about shoppers."""
+
+    blind = False
+
+    def get_many(self, keys: Any, *, timeout_s: float | None = None) -> dict[Key, Document]:
+        if self.blind and any(key.collection == "profiles" for key in keys):
+            raise StoreUnavailable("slow")
+        return super().get_many(keys, timeout_s=timeout_s)
+
+
+def test_where_the_shopper_could_not_be_read_nothing_is_stored_or_overwritten() -> None:
+    shop = Shop()
+    shop.store = Blind(tuple(shop.store.documents.values()))
+    shop.recommender = shop.another()
+    shop.answer()
+    before = shop.impression
+    shop.now_us += 2 * ONE_OPEN_US
+    shop.store.blind = True
+    answer = shop.answer()
+    assert (answer.source, answer.to_store) == (Source.TRENDING, [])
+    assert shop.impression == before
+
+
+def test_nobody_is_shown_what_suits_them_while_the_experiment_is_not_known() -> None:
+    class NoCampaigns(Store):
+        def get_many(self, keys: Any, *, timeout_s: float | None = None) -> dict[Key, Document]:
+            if any(key.collection == "campaigns" for key in keys):
+                raise StoreError("cannot be read")
+            return super().get_many(keys, timeout_s=timeout_s)
+
+    shop = Shop(campaign(holdout=1.0))
+    shop.store = NoCampaigns(tuple(shop.store.documents.values()))
+    shop.recommender = shop.another()
+    answer = shop.answer()
+    assert (answer.source, answer.to_store) == (Source.TRENDING, [])
+
+
+def test_the_experiment_goes_by_the_name_in_the_email_whatever_the_shopper_is_called_since() -> None:
+    of = campaign(Variant("a"), Variant("b"))
+    names = [f"cookie-{n}" for n in range(20)]
+    shop = Shop(of, *(seen("", id=name, moved_to="ann") for name in names))
+    drawn = {name: variant_of(of, name).name for name in names}
+    assert set(drawn.values()) == {"a", "b"}
+    assert {
+        name: shop.recommender.recommend(name, slots=1, campaign="may").variant for name in names
+    } == drawn
 
 
 def test_two_instances_that_answer_at_once_show_what_the_first_has_stored() -> None:
@@ -360,6 +414,17 @@ def test_an_impression_that_a_late_write_brings_back_after_an_erasure_is_not_use
 
 
 # What everybody may see, and the last resort
+
+
+def test_who_asks_for_categories_that_are_none_makes_nobody_else_forget_anything() -> None:
+    shop = Shop()
+    shop.answer()
+    for number in range(6_000):
+        shop.recommender.popular(slots=1, category=f"made up {number}")
+    shop.store.calls = 0
+    shop.now_us += 1
+    assert shop.answer(slots=2).source is Source.PERSONAL
+    assert shop.store.calls == 1
 
 
 def test_popular_is_the_same_for_everybody() -> None:
