@@ -11,6 +11,9 @@ A page of the shop shows by its Origin where it comes from. A server has none: w
 are set it needs one of them, as a Bearer token, or as the user name of Basic authentication, where Segment's
 libraries put their write key.
 
+An `erase_user` is taken with a key only, from wherever it comes: an Origin is no proof, and nobody must be
+able to erase others by knowing what they are called. Where no keys are set it is refused; `privacy` erases.
+
 One event, or one call of Segment's
     202  {"accepted": 1}
     400  the code (of `evermail.events.Code`) that says what is wrong with it
@@ -22,7 +25,7 @@ A batch
 Either
     400  a code of `evermail.events.Code` for the whole body, incomplete_body
     401  key_missing, key_invalid
-    403  origin_not_allowed
+    403  origin_not_allowed; for one event, and in the results of a batch, erasure_needs_key
     405  method_not_allowed
     413  oversize_payload, too_many_events
     415  unsupported_media_type
@@ -38,7 +41,7 @@ from collections.abc import Mapping, Sequence
 import flask
 
 from evermail import clock
-from evermail.events import Code, Refusal
+from evermail.events import Code, EventName, Refusal
 from functions import bodies, incoming
 from functions.entry import Handler
 from functions.incoming import Accepted, Incoming, Refused
@@ -48,6 +51,9 @@ from functions.responses import Failure, check_method, json_response, no_content
 from functions.settings import CollectSettings
 
 RETRY_AFTER_S = 5
+
+ERASURE_NEEDS_KEY = "erasure_needs_key"
+"""The one code of a refused event that is not of `evermail.events.Code`: its sender is what is wrong."""
 
 _METHODS = ("POST", "OPTIONS")
 _CONTENT_TYPES = ("application/json", "text/plain")
@@ -71,8 +77,8 @@ class _Collect:
         credentials, which sendBeacon insists on, are harmless."""
         origin = request.headers.get("Origin")
         if origin is None:
-            if self._settings.keys:
-                _check_key(request, self._settings.keys)
+            if self._settings.keys and not _has_key(request, self._settings.keys):
+                raise _no_key(request)
             return {"Vary": "Origin"}
         if origin not in self._settings.origins:
             raise Failure(
@@ -107,6 +113,8 @@ class _Collect:
             raise Failure(
                 413, "too_many_events", f"a batch has at most {incoming.MAX_BATCH_EVENTS} events"
             ) from None
+        if not _has_key(request, self._settings.keys):
+            received = _without_erasures(received)
         accepted = [event for event in received.events if isinstance(event, Accepted)]
         rejected = [event for event in received.events if isinstance(event, Refused)]
         log.add(accepted=len(accepted), rejected=dict(Counter(str(event.code) for event in rejected)))
@@ -140,6 +148,19 @@ class _Collect:
             )
 
 
+def _without_erasures(received: Incoming) -> Incoming:
+    return Incoming([_unless_erasure(event) for event in received.events], received.batched)
+
+
+def _unless_erasure(event: Accepted | Refused) -> Accepted | Refused:
+    if isinstance(event, Accepted) and event.event.event_name is EventName.ERASE_USER:
+        return Refused(
+            ERASURE_NEEDS_KEY,
+            "erase_user is taken with a key of EVERMAIL_COLLECT_KEYS only; the endpoint privacy erases, too",
+        )
+    return event
+
+
 def _summary(received: Incoming, accepted: list[Accepted], rejected: list[Refused]) -> flask.Response:
     if not rejected:
         return json_response({"accepted": len(accepted)}, 202)
@@ -161,20 +182,24 @@ def _result(index: int, event: Accepted | Refused) -> dict[str, object]:
     return {"index": index, "accepted": False, "error": {"code": event.code, "message": event.message}}
 
 
-def _failure(code: Code, message: str) -> Failure:
-    return Failure(413 if code is Code.OVERSIZE_PAYLOAD else 400, str(code), message)
+def _failure(code: str, message: str) -> Failure:
+    statuses = {Code.OVERSIZE_PAYLOAD: 413, ERASURE_NEEDS_KEY: 403}
+    return Failure(statuses.get(code, 400), str(code), message)
 
 
-def _check_key(request: flask.Request, keys: Mapping[str, str]) -> None:
+def _has_key(request: flask.Request, keys: Mapping[str, str]) -> bool:
     sent = request.authorization
     # Read by scheme: Digest has a user name too, but proves what it says in another way.
     secret = {"bearer": sent.token, "basic": sent.username}.get(sent.type) if sent else None
     # Every key is compared, and each in the same time: how long it takes says nothing of any.
     fits = [hmac.compare_digest((secret or "").encode(), key.encode()) for key in keys.values()]
-    if not any(fits):
-        raise Failure(
-            401,
-            "key_invalid" if sent else "key_missing",
-            "a server sends one of the keys of EVERMAIL_COLLECT_KEYS: Authorization: Bearer SECRET",
-            headers={"WWW-Authenticate": 'Bearer realm="evermail"', "Vary": "Origin"},
-        )
+    return any(fits)
+
+
+def _no_key(request: flask.Request) -> Failure:
+    return Failure(
+        401,
+        "key_invalid" if request.authorization else "key_missing",
+        "a server sends one of the keys of EVERMAIL_COLLECT_KEYS: Authorization: Bearer SECRET",
+        headers={"WWW-Authenticate": 'Bearer realm="evermail"', "Vary": "Origin"},
+    )

@@ -33,9 +33,10 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Refused:
-    """An event that is not, with the reason. The message quotes nothing of what was sent."""
+    """An event that is not, with the reason: a `Code`, or one of `functions.collect`. The message quotes
+    nothing of what was sent."""
 
-    code: Code
+    code: str
     message: str
 
 

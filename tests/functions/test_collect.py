@@ -223,10 +223,10 @@ def test_a_page_may_read_how_long_to_wait() -> None:
 KEYS = {"crm": "a-secret-of-the-crm", "till": "a-secret-of-the-till"}
 
 
-def send_with_keys(headers: dict[str, str], publisher: FakePublisher) -> flask.Response:
+def send_with_keys(headers: dict[str, str], publisher: FakePublisher, body: object = EVENT) -> flask.Response:
     settings = dataclasses.replace(fakes.COLLECT, keys=KEYS)
     collect = endpoint("collect", lambda: create_collect(settings, publisher, clock=fakes.now))
-    return collect(post(dumps(EVENT), headers=headers))
+    return collect(post(dumps(body), headers=headers))
 
 
 def basic(user: str) -> str:
@@ -274,6 +274,61 @@ def test_a_server_without_a_key_may_not_send(
     assert response.headers["WWW-Authenticate"].startswith("Bearer")
     assert publisher.published == []
     assert KEYS["crm"][:-1] not in capsys.readouterr().out
+
+
+# Erasures
+
+ERASURE = {"event_id": "e2", "event_name": "erase_user", "user_id": "crm-1"}
+KEY = {"Authorization": f"Bearer {KEYS['crm']}"}
+
+
+@pytest.mark.parametrize("headers", [KEY, {"Authorization": basic(KEYS["till"])}, {**KEY, "Origin": SHOP}])
+def test_a_key_may_erase(headers: dict[str, str]) -> None:
+    publisher = FakePublisher()
+    assert send_with_keys(headers, publisher, ERASURE).status_code == 202
+    assert [json.loads(message.data)["user_id"] for message in publisher.published] == ["crm-1"]
+
+
+@pytest.mark.parametrize("headers", [{"Origin": SHOP}, {"Origin": SHOP, "Authorization": "Bearer wrong"}])
+def test_an_origin_may_not_erase(headers: dict[str, str]) -> None:
+    publisher = FakePublisher()
+    response = send_with_keys(headers, publisher, ERASURE)
+    assert (response.status_code, error_code(response)) == (403, "erasure_needs_key")
+    assert "privacy" in body_of(response)["error"]["message"]
+    assert publisher.published == []
+
+
+@pytest.mark.parametrize("headers", [{}, KEY, {"Origin": SHOP}])
+def test_where_there_are_no_keys_nobody_may_erase(headers: dict[str, str]) -> None:
+    publisher = FakePublisher()
+    response = send(post(dumps(ERASURE), headers=headers), publisher)
+    assert (response.status_code, error_code(response)) == (403, "erasure_needs_key")
+    assert publisher.published == []
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=6))
+def test_of_a_batch_without_a_key_all_but_the_erasures_arrive(erases: list[bool]) -> None:
+    publisher = FakePublisher()
+    batch = [{**(ERASURE if erase else EVENT), "event_id": str(index)} for index, erase in enumerate(erases)]
+    response = send(post(dumps({"events": batch}), headers={"Origin": SHOP}), publisher)
+    assert [message.event_id for message in publisher.published] == [
+        str(index) for index, erase in enumerate(erases) if not erase
+    ]
+    assert response.status_code == (400 if all(erases) else 207 if any(erases) else 202)
+    codes = [result.get("error", {}).get("code") for result in body_of(response).get("results", [])]
+    assert not any(erases) or codes == ["erasure_needs_key" if erase else None for erase in erases]
+
+
+@pytest.mark.parametrize("name", ["erase_user", "Erase User"])
+@pytest.mark.parametrize("form", ["ga4", "segment"])
+def test_the_forms_of_others_have_no_erasure_at_all(name: str, form: str) -> None:
+    publisher = FakePublisher()
+    ga4 = {"client_id": "a", "events": [{"name": name}]}
+    response = send_with_keys(
+        KEY, publisher, ga4 if form == "ga4" else {"batch": [{"type": name, "userId": "a"}]}
+    )
+    assert response.status_code == 400
+    assert publisher.published == []
 
 
 # The payloads of others

@@ -14,6 +14,7 @@ import schemathesis
 
 from evermail.events import Code
 from functions import main
+from functions.collect import ERASURE_NEEDS_KEY
 from functions.openapi import assembly
 from functions.settings import VARIABLES
 from tests.functions.all_in_one import SOURCE, served
@@ -92,7 +93,7 @@ def test_every_entry_point_says_which_variables_it_reads() -> None:
 
 
 def test_its_codes_are_those_of_the_code() -> None:
-    of_events = {str(code) for code in Code} - NOT_OF_REQUESTS
+    of_events = {str(code) for code in Code} - NOT_OF_REQUESTS | {ERASURE_NEEDS_KEY}
     assert codes_of_document() == (codes_of_source() - OF_NO_OPERATION) | of_events
 
 
