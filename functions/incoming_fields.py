@@ -109,6 +109,14 @@ def renamed(fields: Fields, names: Mapping[str, str]) -> Fields:
     return {new: fields[old] for old, new in names.items() if old in fields}
 
 
+def purchase_id(form: str, transaction: msgspec.Raw | None) -> str | None:
+    """The event id of a purchase, of what its shop calls it; None where that is empty and says nothing."""
+    name = text(transaction) if transaction else None
+    if name is None or not (as_string(name) or "").strip():
+        return None
+    return derived_id(form, b"purchase", bytes(name))
+
+
 def derived_id(form: str, *parts: bytes) -> str:
     """An event id made of what was sent, so that a repetition is known as a copy."""
     digest = hashlib.sha256(b"\0".join(parts)).digest()[:16]

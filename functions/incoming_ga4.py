@@ -103,9 +103,9 @@ def _translate(envelope: _Body, raw: msgspec.Raw, now_us: int, seen: Counter[str
         translated["consent"] = consent
     if sent_time:
         translated["event_time"] = _time(sent_time)
-    if name is EventName.PURCHASE and "transaction_id" in params:
-        event_id = fields.derived_id(_FORM, b"purchase", bytes(fields.text(params["transaction_id"])))
-    else:
+    transaction = params.get("transaction_id") if name is EventName.PURCHASE else None
+    event_id = fields.purchase_id(_FORM, transaction)
+    if event_id is None:
         said = (bytes(raw), *map(bytes, shopper.values()), bytes(sent_time or fields.hour(now_us)))
         event_id = fields.derived_id(_FORM, *said)
         seen[event_id] += 1

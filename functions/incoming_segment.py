@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import msgspec
 
+from evermail import clock
 from evermail.events import Code, EventName, Refusal
 from functions import incoming_fields as fields
 from functions.incoming_fields import Fields, MaybeRaw, given
@@ -23,6 +24,7 @@ NAMES = {
     "Product Clicked": EventName.SELECT_ITEM,
     "Products Searched": EventName.SEARCH,
     "Product Added": EventName.ADD_TO_CART,
+    "Wishlist Product Added to Cart": EventName.ADD_TO_CART,
     "Product Removed": EventName.REMOVE_FROM_CART,
     "Product Added to Wishlist": EventName.ADD_TO_WISHLIST,
     "Order Completed": EventName.PURCHASE,
@@ -79,20 +81,36 @@ def _translate(batch: _Call, raw: msgspec.Raw, now_us: int) -> Fields:
     translated = _said(name, properties)
     shopper = {"client_id": given(call.anonymousId), "user_id": given(call.userId)}
     translated |= {key: fields.text(value) for key, value in shopper.items() if value}
-    time = given(call.timestamp) or given(call.originalTimestamp) or given(call.sentAt) or given(batch.sentAt)
+    sent_at = given(call.sentAt) or given(batch.sentAt)
+    time = given(call.timestamp) or given(call.originalTimestamp) or sent_at
     if time:
-        translated["event_time"] = time
+        is_right = given(call.timestamp) or given(call.originalTimestamp) is None
+        translated["event_time"] = time if is_right else _corrected(time, sent_at, now_us)
     consent = _consent(call) or _consent(batch)
     if consent:
         translated["consent"] = consent
+    order = properties.get("order_id") if name is EventName.PURCHASE else None
     translated["event_id"] = given(call.messageId) or fields.quoted(
-        fields.derived_id(_FORM, b"purchase", bytes(fields.text(properties["order_id"])))
-        if name is EventName.PURCHASE and "order_id" in properties
-        else fields.derived_id(_FORM, bytes(raw), bytes(time or fields.hour(now_us)))
+        fields.purchase_id(_FORM, order)
+        or fields.derived_id(_FORM, bytes(raw), bytes(time or fields.hour(now_us)))
     )
     translated["event_name"] = fields.quoted(name)
     translated["source"] = fields.quoted(_FORM)
     return translated
+
+
+def _corrected(original: msgspec.Raw, sent_at: msgspec.Raw | None, now_us: int) -> msgspec.Raw:
+    """The time of an event whose device's clock is wrong, by when that clock says it was sent: Segment's
+    `timestamp`, receivedAt - (sentAt - originalTimestamp). Without two times to compare, the original."""
+    try:
+        waited_us = max(0, _time_us(sent_at) - _time_us(original))
+        return fields.quoted(clock.to_rfc3339(now_us - waited_us))
+    except (ValueError, OverflowError):
+        return original
+
+
+def _time_us(raw: msgspec.Raw | None) -> int:
+    return clock.from_rfc3339(fields.as_string(raw) or "")
 
 
 def _call(raw: bytes | msgspec.Raw) -> _Call | None:

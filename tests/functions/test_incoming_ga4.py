@@ -69,7 +69,7 @@ def test_takes_each_of_its_names(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["page_view", "begin_checkout", "erase_user", "update_consent", "email_open"]
+    "name", ["page_view", "begin_checkout", "refund", "erase_user", "update_consent", "email_open"]
 )
 def test_other_names_are_refused_one_by_one(name: str) -> None:
     received = read(body({"name": name}, VIEW), NOW_US)
@@ -175,6 +175,18 @@ def test_a_purchase_is_known_by_its_transaction() -> None:
         ).event_id
 
     assert ids("17", "a", NOW_US) == ids(17, "b", NOW_US - 1) != ids("18", "a", NOW_US)
+
+
+@pytest.mark.parametrize("transaction", ["", "  ", None, [], {}, True])
+def test_purchases_without_a_transaction_are_not_one_purchase(transaction: object) -> None:
+    def purchase(item_id: str) -> dict[str, object]:
+        params = {"transaction_id": transaction, "items": [{**ITEM, "item_id": item_id}]}
+        return {"name": "purchase", "params": params}
+
+    first, second = accepted(read(body(purchase("SKU1"), purchase("SKU2")), NOW_US))
+    assert first.event_id != second.event_id
+    assert first.event_id == one(purchase("SKU1")).event_id
+    assert first.event_id != one(purchase("SKU1"), client_id="another").event_id
 
 
 def test_without_a_time_a_repetition_is_a_copy_for_as_long_as_a_copy_may_be_late() -> None:

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evermail import clock
 from evermail.events import Code, Event, EventName
@@ -132,13 +134,43 @@ def test_says_what_is_wrong_with_a_call(changes: dict[str, object], code: Code) 
     assert refused({**VIEWED, **changes}) is code
 
 
+UNTIMED = {key: value for key, value in VIEWED.items() if key != "timestamp"}
+
+
 def test_the_time_is_the_first_that_was_sent() -> None:
     late, later = clock.to_rfc3339(NOW_US - 2), clock.to_rfc3339(NOW_US - 1)
-    untimed = {key: value for key, value in VIEWED.items() if key != "timestamp"}
-    assert one({**VIEWED, "originalTimestamp": late}).event_time == NOW_US - clock.HOUR
-    assert one({**untimed, "originalTimestamp": late, "sentAt": later}).event_time == NOW_US - 2
-    assert one({**untimed, "sentAt": later}).event_time == NOW_US - 1
-    assert one(untimed).event_time == NOW_US
+    assert one({**VIEWED, "originalTimestamp": late, "sentAt": later}).event_time == NOW_US - clock.HOUR
+    assert one({**UNTIMED, "originalTimestamp": late}).event_time == NOW_US - 2
+    assert one({**UNTIMED, "sentAt": later}).event_time == NOW_US - 1
+    assert one(UNTIMED).event_time == NOW_US
+
+
+@given(
+    skew_us=st.integers(-400 * clock.DAY, 400 * clock.DAY),
+    waited_us=st.integers(0, clock.DAY),
+    batched=st.booleans(),
+)
+def test_a_wrong_clock_is_set_right_by_when_it_says_the_call_was_sent(
+    skew_us: int, waited_us: int, batched: bool
+) -> None:
+    call = {**UNTIMED, "originalTimestamp": clock.to_rfc3339(NOW_US + skew_us - waited_us)}
+    sent = {"sentAt": clock.to_rfc3339(NOW_US + skew_us)}
+    body = {"batch": [call], **sent} if batched else {**call, **sent}
+    [event] = read(json.dumps(body).encode(), NOW_US).events
+    assert isinstance(event, Accepted)
+    assert event.event.event_time == NOW_US - waited_us
+
+
+def test_nothing_is_sent_before_it_happens() -> None:
+    times = {"originalTimestamp": clock.to_rfc3339(NOW_US), "sentAt": clock.to_rfc3339(NOW_US - clock.HOUR)}
+    assert one({**UNTIMED, **times}).event_time == NOW_US
+
+
+@pytest.mark.parametrize("sent_at", ["yesterday", 7, "9999-12-31T00:00:00Z"])
+def test_a_time_of_sending_that_is_none_sets_nothing_right(sent_at: object) -> None:
+    call = {**UNTIMED, "originalTimestamp": TIME, "sentAt": sent_at}
+    assert one(call).event_time == NOW_US - clock.HOUR
+    assert refused({**call, "originalTimestamp": "yesterday"}) is Code.INVALID_EVENT_TIME
 
 
 @pytest.mark.parametrize(
@@ -162,9 +194,8 @@ def test_what_stands_round_a_batch_holds_for_calls_that_say_nothing_else() -> No
     def preferences(allowed: bool) -> dict[str, object]:
         return {"consent": {"categoryPreferences": {"Advertising": allowed}}}
 
-    untimed = {key: value for key, value in VIEWED.items() if key != "timestamp"}
     batch = {
-        "batch": [untimed, {**VIEWED, "context": preferences(True)}, {"type": "page"}, 7],
+        "batch": [UNTIMED, {**VIEWED, "context": preferences(True)}, {"type": "page"}, 7],
         "context": preferences(False),
         "sentAt": clock.to_rfc3339(NOW_US - 5),
         "writeKey": "secret",
@@ -188,3 +219,21 @@ def test_a_call_without_an_id_is_known_by_what_it_says() -> None:
     assert one(anonymous).event_id != one({**anonymous, "userId": "u-2"}).event_id
     order = {**anonymous, "event": "Order Completed", "properties": {"order_id": "o1", "products": [PRODUCT]}}
     assert one(order).event_id == one({**order, "timestamp": clock.to_rfc3339(NOW_US)}).event_id
+
+
+def test_orders_without_a_name_are_not_one_order() -> None:
+    def event_id(product: str) -> str:
+        properties = {"order_id": "", "products": [{"product_id": product}]}
+        call = {key: value for key, value in VIEWED.items() if key != "messageId"}
+        return one({**call, "event": "Order Completed", "properties": properties}).event_id
+
+    assert event_id("SKU1") != event_id("SKU2")
+
+
+def test_what_moves_from_a_wishlist_to_a_cart_is_in_the_cart() -> None:
+    event = one({**VIEWED, "event": "Wishlist Product Added to Cart"})
+    assert event.event_name is EventName.ADD_TO_CART
+
+
+def test_a_refund_is_refused() -> None:
+    assert refused({**VIEWED, "event": "Order Refunded"}) is Code.UNKNOWN_EVENT_NAME
