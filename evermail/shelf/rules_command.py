@@ -88,7 +88,7 @@ def publish(
       evermail rules publish rules.yaml --store firestore://my-shop
     """
     policy = _read(file, False)
-    with opened(store, _end) as writing:
+    with opened(store, _end, must_exist=True) as writing:
         key = Key(Rules.COLLECTION, Rules.CURRENT)
         try:
             before = writing.get_many([key]).get(key)

@@ -204,7 +204,10 @@ class _Reader:
                 if name == "until" and _DAY.fullmatch(text):
                     moment += timedelta(days=1)
                 moments[name] = moment.astimezone(UTC)
-            except (TypeError, ValueError, OverflowError):
+            except OverflowError:
+                remedy = "leave it out, and the rule holds for ever"
+                self._written.problem((*path, name), f"{name}: {text!r} is too far away", remedy)
+            except (TypeError, ValueError):
                 remedy = "write a day, 2026-11-27, or a moment, 2026-11-27T18:00"
                 self._written.problem((*path, name), f"{name}: {text!r} is no time", remedy)
         rest = {name: value for name, value in fields.items() if name not in ("from", "until")}

@@ -185,6 +185,13 @@ def test_what_is_published_later_holds_even_if_clocks_go_back(run: Invoke, store
     assert current(store).policy.rules == ()
 
 
+def test_rules_are_not_published_to_a_store_that_is_not_there(run: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text("rules: []")
+    result = run("rules", "publish", "rules.yaml", "--store", "sqlite:///mistyped.sqlite3")
+    assert (result.exit_code, "there is no mistyped.sqlite3" in result.output) == (2, True)
+    assert not (tmp_path / "mistyped.sqlite3").exists()
+
+
 def test_a_file_with_a_mistake_is_not_published(run: Invoke, store: SqliteStore) -> None:
     write("rules: 3")
     assert run("rules", "publish", "rules.yaml").exit_code == 1
