@@ -2,21 +2,22 @@
 
 `draw` makes the card of one item, `default` what is shown when there is none, `photos.Photos` fetches the
 photo of a product within what is left of an answer's time. Which item stands in a slot, and over which
-address it is asked for, is decided elsewhere. Pillow is imported with the first picture: an instance that
-draws none starts without it.
+address it is asked for, is decided elsewhere. Pillow is imported with the first picture, or by `warm`: an
+instance that draws none starts without it.
 """
 
 from __future__ import annotations
 
 from functions.picture.look import CONTENT_TYPE, MAX_BYTES, Card, Look
 
-__all__ = ["CONTENT_TYPE", "MAX_BYTES", "Card", "Look", "default", "draw"]
+__all__ = ["CONTENT_TYPE", "MAX_BYTES", "Card", "Look", "default", "draw", "warm"]
 
 
 def draw(card: Card, photo: bytes | None, look: Look) -> bytes:
     """One slot as a JPEG of at most `MAX_BYTES`: the same bytes for the same arguments.
 
-    `photo` is a JPEG, PNG, WebP or GIF; where it is none of them, or there is none, a pictogram stands in.
+    `photo` is a JPEG, PNG, WebP or GIF; where it is none of them, or there is none, a pictogram stands in, as
+    it does for one of more pixels than `scaling` takes.
     Whatever the texts hold, a picture comes out: long titles end with an ellipsis, and what no font here can
     write is left out.
     """
@@ -33,3 +34,11 @@ def default(look: Look, text: str = "") -> bytes:
     from functions.picture import drawing
 
     return drawing.default(look, text)
+
+
+def warm(look: Look) -> None:
+    """Imports Pillow and draws each part of a card once, so that the first picture is as fast as others."""
+    photo = default(look)
+    card = Card("Title", "€1", "€2", "Reason", "Note")
+    draw(card, photo, look)
+    draw(card, None, look)

@@ -18,6 +18,9 @@ CAPACITY_BYTES = 32_000_000
 FRESH_S, FAILED_S = 3600.0, 60.0
 """How long a photo is taken for what its address serves, and how long an address that failed is not asked."""
 
+STALE_S = 86_400.0
+"""How long after it was fetched a photo is shown while it is fetched anew, and while that fails."""
+
 MAX_FETCHES = 12
 """At once. A shop whose server hangs holds no more threads than these; others then go without a photo."""
 
@@ -27,6 +30,7 @@ _ENTRY_BYTES = 400  # what an entry takes besides photo and address
 class _Entry(NamedTuple):
     photo: bytes | None  # None: there is none
     good_until: float
+    shown_until: float
 
 
 class Photos:
@@ -34,7 +38,8 @@ class Photos:
 
     A photo is fetched once however many ask for it meanwhile, and the fetch goes on when they have stopped
     waiting: the next open of the email has it. (Where a cloud halts an instance between requests, it goes on
-    with the next one.) `allow_private` is that of `fetching.download`.
+    with the next one.) One that is no longer fresh is fetched anew, but nobody waits for that, and a shop
+    that is away for a while loses no photo. `allow_private` is that of `fetching.download`.
     """
 
     def __init__(
@@ -59,11 +64,14 @@ class Photos:
     def get(self, url: str, timeout_s: float) -> bytes | None:
         """The photo as `draw` takes it, or None where it is not there within `timeout_s`. Never raises."""
         with self._lock:
-            entry = self._entries.get(url)
-            if entry and self._monotonic() < entry.good_until:
+            entry, now = self._entries.get(url), self._monotonic()
+            if entry and now < entry.good_until:
                 self._entries.move_to_end(url)
                 return entry.photo
             fetch = self._fetches.get(url) or self._begin(url)
+            if entry and now < entry.shown_until:
+                self._entries.move_to_end(url)
+                return entry.photo
         if fetch is None:
             return None
         try:
@@ -105,10 +113,17 @@ class Photos:
         return smaller(served, self._size)
 
     def _keep(self, url: str, photo: bytes | None) -> None:
+        """What has come of a fetch; of one that failed, what was there before."""
+        before, now = self._entries.get(url), self._monotonic()
         self._forget(url)
-        good_until = self._monotonic() + (FAILED_S if photo is None else FRESH_S)
-        self._entries[url] = _Entry(photo, good_until)
-        self._bytes += _cost(url, photo)
+        if photo is not None:
+            entry = _Entry(photo, now + FRESH_S, now + STALE_S)
+        elif before and now < before.shown_until:
+            entry = _Entry(before.photo, min(now + FAILED_S, before.shown_until), before.shown_until)
+        else:
+            entry = _Entry(None, now + FAILED_S, now)
+        self._entries[url] = entry
+        self._bytes += _cost(url, entry.photo)
         while self._bytes > self._capacity_bytes:
             self._forget(next(iter(self._entries)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -180,6 +181,65 @@ def test_a_photo_of_too_many_pixels_is_refused_by_its_header() -> None:
     assert smaller(bomb, LOOK.photo_size) is None
 
 
+def test_a_large_jpeg_is_taken_as_it_is_unpacked_smaller() -> None:
+    for look in (Look(160, 240, 1), LOOK, Look(400, 600, 3)):
+        kept = smaller(jpeg(4000, 4000), look.photo_size)
+        assert kept is not None
+        assert max(opened(kept).size) == min(look.photo_size)
+    assert smaller(jpeg(4001, 4000), LOOK.photo_size) is None
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "GIF"])
+def test_what_cannot_be_unpacked_smaller_has_to_be_small(format: str) -> None:
+    assert smaller(saved(Image.new("RGB", (2048, 2048)), format), LOOK.photo_size)
+    assert smaller(saved(Image.new("RGB", (2051, 2048)), format), LOOK.photo_size) is None
+
+
+def test_a_jpeg_of_very_many_scans_is_refused() -> None:
+    photo = saved(Image.new("RGB", (64, 64), ORANGE), "JPEG", progressive=True)
+    last = photo[photo.rindex(b"\xff\xc4", 0, photo.rindex(b"\xff\xda")) : -2]
+    assert smaller(photo[:-2] + last * 20 + photo[-2:], LOOK.photo_size)
+    assert smaller(photo[:-2] + last * 1000 + photo[-2:], LOOK.photo_size) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")
+def test_small_files_that_unpack_to_much_take_little_memory_however_many_threads_ask(tmp_path: Path) -> None:
+    glass = Image.new("RGBA", (4990, 4990), (1, 2, 3, 100))
+    square = Image.new("P", (2048, 2048))
+    hostile = [
+        saved(glass, "WEBP", lossless=True),
+        saved(glass.convert("P"), transparency=0),
+        saved(square.convert("RGBA"), "WEBP", lossless=True),
+        saved(square, transparency=0),
+        saved(Image.new("CMYK", (4000, 4000)), "JPEG", progressive=True),
+    ]
+    for number, photo in enumerate(hostile):
+        (tmp_path / str(number)).write_bytes(photo)
+    peak = subprocess.run(
+        [sys.executable, "-c", _PEAK, str(tmp_path)], check=True, timeout=120, capture_output=True, text=True
+    )
+    assert int(peak.stdout) < 200_000
+
+
+_PEAK = """
+import pathlib, sys
+from concurrent.futures import ThreadPoolExecutor
+from functions.picture import Look, warm
+from functions.picture.scaling import smaller
+
+def peak_kb():
+    status = pathlib.Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])
+
+warm(Look())
+photos = [path.read_bytes() for path in sorted(pathlib.Path(sys.argv[1]).iterdir())]
+before = peak_kb()
+with ThreadPoolExecutor(12) as threads:
+    list(threads.map(lambda photo: smaller(photo, Look().photo_size), photos * 5))
+print(peak_kb() - before)
+"""
+
+
 def test_drawings_and_other_things_get_the_placeholder() -> None:
     placeholder = draw(CARD, None, LOOK)
     for photo in (
@@ -201,9 +261,10 @@ def test_a_brand_brings_its_colours() -> None:
     assert opened(default(Look(colours=DARK))).getpixel((5, 5)) == pytest.approx((16, 19, 17), abs=4)
 
 
-def test_pillow_is_imported_with_the_first_picture() -> None:
+@pytest.mark.parametrize("first", ["default", "warm"])
+def test_pillow_is_imported_with_the_first_picture_or_before_it(first: str) -> None:
     code = (
         "import sys, functions.picture as p, functions.picture.photos; assert 'PIL' not in sys.modules;"
-        "p.default(p.Look()); assert 'PIL' in sys.modules"
+        f"p.{first}(p.Look()); assert 'PIL' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -12,7 +12,6 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from cryptography import x509
@@ -258,14 +257,6 @@ def test_a_server_that_says_nothing_is_given_up(shop: Shop, monkeypatch: pytest.
         download(shop.url("/slow.png"))
 
 
-def test_a_server_that_drips_is_given_up(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = iter([0.0, 0.0, 7.0])
-    monkeypatch.setattr(fetching, "time", SimpleNamespace(monotonic=lambda: next(told)))
-    shop.answers["/a.png"] = 200, {}, b"photo"
-    with pytest.raises(Unavailable, match="within 6 s"):
-        download(shop.url("/a.png"))
-
-
 @pytest.mark.parametrize("length", ["5", "many"])
 def test_a_body_not_as_long_as_was_told_is_no_photo(length: str, shop: Shop) -> None:
     shop.answers["/a.png"] = 200, {"Content-Length": length}, b"pho"
@@ -303,7 +294,7 @@ def test_the_certificate_has_to_be_the_names(
     if trusted and certified == "shop.example":
         assert download(url) == b"photo"
     else:
-        with pytest.raises(Unavailable, match="SSLError"):
+        with pytest.raises(Unavailable, match=r"(?i)certificate"):
             download(url)
         assert shop.asked == []
 

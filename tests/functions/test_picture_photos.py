@@ -13,7 +13,7 @@ from PIL import Image
 
 from functions.picture import Card, Look, draw
 from functions.picture.fetching import Unavailable
-from functions.picture.photos import FAILED_S, FRESH_S, MAX_FETCHES, Photos
+from functions.picture.photos import FAILED_S, FRESH_S, MAX_FETCHES, STALE_S, Photos
 from functions.picture.scaling import smaller
 from tests.functions.photos import jpeg
 
@@ -63,7 +63,50 @@ def test_a_photo_is_fetched_once_and_anew_when_it_is_no_longer_fresh() -> None:
     assert server.asked == ["a"]
     server.now += 1
     assert photos.get("a", PATIENT_S)
+    assert server.reached.acquire(timeout=PATIENT_S)
+    assert server.reached.acquire(timeout=PATIENT_S)
     assert server.asked == ["a", "a"]
+
+
+def test_nobody_waits_while_a_photo_is_fetched_anew() -> None:
+    server = Server()
+    photos = server.photos()
+    old = photos.get("a", PATIENT_S)
+    server.now += FRESH_S
+    server.gate.clear()
+    server.body = jpeg(30, 40)
+    assert photos.get("a", PATIENT_S) == photos.get("a", 0.0) == old
+    refresh = photos._fetches["a"]
+    server.gate.set()
+    new = refresh.result(PATIENT_S)
+    assert photos.get("a", 0.0) == new == smaller(server.body, LOOK.photo_size) != old
+    assert server.asked == ["a", "a"]
+
+
+def test_a_photo_outlives_failures_to_fetch_it_anew_for_a_day() -> None:
+    server = Server()
+    photos = server.photos()
+    photo = photos.get("a", PATIENT_S)
+    fetched = server.now
+    server.fails = True
+    server.now += FRESH_S
+    asked = 1
+    while server.now < fetched + STALE_S:
+        server.gate.clear()
+        assert photos.get("a", 0.0) == photo is not None
+        refresh = photos._fetches["a"]
+        server.gate.set()
+        refresh.result(PATIENT_S)
+        asked += 1
+        server.now += FAILED_S - 1
+        if server.now < fetched + STALE_S:
+            assert photos.get("a", 0.0) == photo
+        assert len(server.asked) == asked
+        server.now += 1 + FRESH_S
+    assert photos.get("a", PATIENT_S) is None
+    server.fails = False
+    server.now += FAILED_S
+    assert photos.get("a", PATIENT_S) == photo
 
 
 def test_who_cannot_wait_gets_none_and_the_next_one_the_photo() -> None:
