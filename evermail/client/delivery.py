@@ -133,5 +133,5 @@ def _seconds(retry_after: str | None) -> float:
         return max(
             0.0, (clock.from_datetime(parsedate_to_datetime(retry_after)) - clock.now_us()) / clock.SECOND
         )
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return 0.0

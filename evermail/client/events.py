@@ -16,7 +16,7 @@ from typing import Any, Self
 import msgspec
 
 from evermail import clock
-from evermail.client.delivery import Deliver, HttpDelivery, Later, Queued, Unsent
+from evermail.client.delivery import Answered, Deliver, HttpDelivery, Later, Queued, Unsent
 
 MAX_QUEUE = 10_000
 MAX_BATCH_EVENTS = 100
@@ -28,6 +28,9 @@ BATCH_WAIT_S = 0.2
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 60.0
+LONGEST_ASKED_S = 3600.0
+"""How long a server may ask to be left alone."""
+
 FLUSH_S = 30.0
 AT_EXIT_S = 5.0
 
@@ -157,15 +160,22 @@ class Events:
     def _run(self) -> None:
         failures = 0
         while batch := self._next_batch():
-            outcome = self._deliver(batch)
+            outcome = self._attempt(batch)
             if isinstance(outcome, Later):
                 most = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0**failures)
                 failures = min(failures + 1, 16)
-                self._rest(max(outcome.after_s, self._jitter(most)))
+                self._rest(max(min(outcome.after_s, LONGEST_ASKED_S), self._jitter(most)))
             else:
                 failures = 0
                 self._tell(outcome.refused)  # before they count as dealt with, so that `flush` waits for it
                 self._take_out(batch, outcome.refused)
+
+    def _attempt(self, batch: Sequence[Queued]) -> Answered | Later:
+        try:
+            return self._deliver(batch)
+        except Exception as error:  # whatever it is, an end of this thread would be the end of all events
+            _log.error("sending %d events failed: %s", len(batch), type(error).__name__)
+            return Later()
 
     def _next_batch(self) -> list[Queued]:
         """The first events of the queue, which stay in it; none at the end."""

@@ -195,6 +195,31 @@ def test_waits_as_long_as_the_server_asks_for() -> None:
     assert len(gate.batches) == 1
 
 
+def test_no_wait_that_a_server_asks_for_and_no_error_is_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    rests: list[float] = []
+
+    class Impatient(Events):
+        def _rest(self, seconds: float) -> None:
+            rests.append(seconds)
+
+    outcomes: list[Answered | Later | Exception] = [Later(float("inf")), Later(1e11), UnicodeError("crm-1")]
+
+    def deliver(batch: Sequence[Queued]) -> Answered | Later:
+        outcome = outcomes.pop(0) if outcomes else Answered([])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    events = Impatient("http://unused", deliver=deliver, jitter=at_once)
+    events.track("search", user_id="crm-1")
+    assert events.flush() == []
+    events.close()
+    assert rests == [3600.0, 3600.0, 0.0]
+    assert max(rests) <= threading.TIMEOUT_MAX
+    assert "sending 1 events failed: UnicodeError" in caplog.text
+    assert "crm-1" not in caplog.text
+
+
 def test_a_full_queue_says_so_at_once() -> None:
     gate = Gate()
     events = Events("http://unused", max_queue=2, deliver=gate)
@@ -271,7 +296,15 @@ Events("http://127.0.0.1:{free_port()}").track("search", user_id="somebody")
 
 
 @pytest.mark.parametrize(
-    ("header", "least"), [("5", 5.0), ("Fri, 31 Dec 2100 23:59:59 GMT", 1e6), ("soon", 0.0), (None, 0.0)]
+    ("header", "least"),
+    [
+        ("5", 5.0),
+        ("9" * 400, 3600.0),
+        ("Fri, 31 Dec 2100 23:59:59 GMT", 1e6),
+        ("Fri, 31 Dec 99999999999999999999 23:59:59 GMT", 0.0),
+        ("soon", 0.0),
+        (None, 0.0),
+    ],
 )
 def test_how_long_a_server_asks_to_wait(header: str | None, least: float) -> None:
     from evermail.client.delivery import _seconds
