@@ -4,7 +4,7 @@
   const CLIENT = 'evermail.client', USER = 'evermail.user', EVENT = 'evermail.event.';
   const MAX_BATCH = 100, MAX_BYTES = 60000;  // browsers carry 64 KB past the end of a page
   const MAX_QUEUE = 500, MAX_AGE_MS = 7 * 864e5;
-  const FIRST_WAIT_MS = 1000, LONGEST_WAIT_MS = 300000, TIMEOUT_MS = 15000;
+  const FIRST_WAIT_MS = 1000, LONGEST_WAIT_MS = 300000, LONGEST_ASKED_MS = 36e5, TIMEOUT_MS = 15000;
 
   let endpoint = '', consent;          // undefined: not known yet, so nothing is read or stored
   let client = newId(), user = null;   // without consent, of this page alone
@@ -20,7 +20,7 @@
   const say = text => console.debug('evermail: ' + text);
   const idsOf = events => new Set(events.map(event => event.event_id));
   const bytes = event => new TextEncoder().encode(JSON.stringify(event)).length + 1;
-  const isPersonal = event => event.consent.personalization;
+  const isPersonal = event => event.consent.personalization !== false;
   const isWithdrawal = event => event.event_name === 'update_consent' && !isPersonal(event);
 
   // Storage may be forbidden or full: then what is kept lives as long as the page.
@@ -52,7 +52,7 @@
     for (const key of keys) {
       let event = null;
       try { event = JSON.parse(get(key)); } catch (e) { /* not ours */ }
-      if (!event || keyOf(event) !== key) set(key, null);
+      if (!event || !event.consent || keyOf(event) !== key) set(key, null);
       else if (!known.has(event.event_id)) left.push(event);
     }
     left.forEach(event => kept.add(event.event_id));
@@ -118,33 +118,36 @@
 
   async function send(batch) {
     const abort = new AbortController(), timeout = setTimeout(() => abort.abort(), TIMEOUT_MS);
-    let response = null, answer = {};
+    let response = null, answer = null;
     try {
       response = await fetch(endpoint, {
         method: 'POST', body: JSON.stringify(batch), headers: {'Content-Type': 'text/plain'},
         keepalive: true, credentials: 'omit', signal: abort.signal
       });
       // Read in any case: until then its request counts against what may be under way.
-      answer = await response.json().catch(() => answer);
+      answer = await response.json().catch(() => null);
     } catch (e) { /* no network, or no answer */ }
     clearTimeout(timeout);
-    if (!response || response.status === 408 || response.status === 429 || response.status >= 500) {
+    const status = response && response.status;
+    const codes = [].concat(answer && answer.results || answer)
+      .map(result => result && result.error && result.error.code).filter(Boolean).join(', ');
+    // Any other answer is not about the events: a proxy's, or of a wrong address.
+    if (status !== 202 && !(codes && [207, 400, 413].includes(status))) {
+      if (status) say('kept: ' + (codes || status));
       wait(response && response.headers.get('Retry-After'));
       return false;
     }
     failures = 0;
     const sent = idsOf(batch);
     drop(event => sent.has(event.event_id));
-    if (response.status !== 202) {
-      const errors = (answer.results || [answer]).map(result => result.error).filter(Boolean);
-      say('refused: ' + (errors.map(error => error.code).join(', ') || response.status));
-    }
+    if (codes) say('refused: ' + codes);
     return true;
   }
 
   function wait(retryAfter) {
     const most = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * Math.pow(2, failures++));
-    askedUntil = Date.now() + (Number(retryAfter) * 1000 || Date.parse(retryAfter) - Date.now() || 0);
+    const asked = Number(retryAfter) * 1000 || Date.parse(retryAfter) - Date.now() || 0;
+    askedUntil = Date.now() + Math.min(LONGEST_ASKED_MS, asked);
     notBefore = Math.max(askedUntil, Date.now() + most * (0.5 + Math.random() / 2));
   }
 
@@ -180,17 +183,17 @@
   }
 
   function withdraw() {
-    const before = get(CLIENT) || (consent && client), current = user;
+    const before = get(CLIENT) || (consent && client), known = get(USER), current = user;
+    set(CLIENT, null);  // first, so that nothing can get in its way
+    set(USER, null);
     consent = false;
     adopt();
     drop(isPersonal);
     if (before) {
       client = before;
-      user = user || get(USER);
+      user = user || known;
       add('update_consent');
     }
-    set(CLIENT, null);
-    set(USER, null);
     client = newId();
     user = current;
   }

@@ -126,6 +126,55 @@ def test_what_the_server_refuses_is_dropped_and_said(open_page: Open, served: Se
     wait_until_all_is_sent(page)
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, "<h1>Not found</h1>"),
+        (403, ""),
+        (403, '{"error": {"code": "blocked"}}'),
+        (400, "<h1>Bad request</h1>"),
+        (413, "null"),
+        (200, '{"results": {}}'),
+        (207, '{"results": 7}'),
+    ],
+)
+def test_what_answers_in_place_of_collect_costs_no_event(
+    open_page: Open, served: Served, status: int, body: str
+) -> None:
+    page = open_page(frozen=True)
+    page.clock.run_for(1)
+    wait_until_all_is_sent(page)
+    anyone = {"Access-Control-Allow-Origin": "*"}
+    page.route(served.url, lambda route: route.fulfill(status=status, body=body, headers=anyone))
+    with page.expect_console_message(lambda message: message.text.startswith("evermail: kept")):
+        say(page, "track", "view_item", ITEM)
+        page.clock.run_for(1)
+    assert [event["event_name"] for event in queue(page)] == ["view_item"]
+    page.unroute(served.url)
+    page.clock.run_for(1_000)
+    served.pubsub.wait_for("view_item")
+    wait_until_all_is_sent(page)
+
+
+def test_a_server_that_asks_for_years_is_asked_again_after_an_hour(open_page: Open, served: Served) -> None:
+    page = open_page(frozen=True)
+    page.clock.run_for(1)
+    wait_until_all_is_sent(page)
+    headers = {
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Expose-Headers": "Retry-After",
+        "Retry-After": "99999999999",
+    }
+    page.route(served.url, lambda route: route.fulfill(status=503, headers=headers))
+    with page.expect_console_message(lambda message: message.text == "evermail: kept: 503"):
+        say(page, "track", "view_item", ITEM)
+        page.clock.run_for(1)
+    page.unroute(served.url)
+    page.clock.run_for(AN_HOUR_MS)
+    served.pubsub.wait_for("view_item")
+    wait_until_all_is_sent(page)
+
+
 @pytest.mark.parametrize("consent", [True, False])
 def test_what_is_left_when_a_page_ends_is_sent_still(open_page: Open, served: Served, consent: bool) -> None:
     page = open_page(consent=consent, frozen=True)  # so that nothing is sent before

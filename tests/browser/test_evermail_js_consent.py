@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.browser.shop_pages import (
     ITEM,
     Open,
@@ -89,6 +91,29 @@ def test_a_withdrawal_arrives_and_takes_everything_along(
     assert (arrived["client_id"], arrived["user_id"]) == (client, "crm-1")
     assert arrived["consent"] == {"personalization": False}
     assert "view_item" not in {event["event_name"] for event in served.pubsub.events}
+
+
+@pytest.mark.parametrize("consent", ["", ', "consent": null', ', "consent": {}', ', "consent": 7'])
+def test_nothing_that_is_left_in_the_browser_stops_a_withdrawal(
+    open_page: Open, served: Served, consent: str
+) -> None:
+    page = open_page()
+    say(page, "identify", "crm-1")
+    wait_until_all_is_sent(page)
+    page.evaluate(
+        """consent => {
+            const time = new Date().toISOString();
+            const event = `{"event_id": "x", "event_time": "${time}", "user_id": "crm-1"${consent}}`;
+            localStorage.setItem('evermail.event.' + time + 'x', event);
+        }""",
+        consent,
+    )
+    say(page, "consent", False)
+    wait_until_all_is_sent(page)
+    *_, withdrawal = served.pubsub.wait_for("update_consent")
+    assert (withdrawal["event_name"], withdrawal["user_id"]) == ("update_consent", "crm-1")
+    assert withdrawal["consent"] == {"personalization": False}
+    assert kept(page) == {}
 
 
 def test_after_a_withdrawal_nobody_is_known_any_more(open_page: Open, served: Served) -> None:
