@@ -2,22 +2,27 @@
 
 The job does the same when it hears of the `erase_user` (pipeline/erase.py), and it alone can let go of what
 it remembers itself. Here the documents need not wait for it. Whatever is already under way towards the store
-comes too late: the profile is replaced, by a newer version, not deleted, and readers go by the `Erasure`.
+comes too late: in the place of each document stands an empty one that has expired, of a version that is not
+reached by who has read what was there before. One thing may still arrive: what a campaign showed that had
+shown nothing yet, and so has no place that could be taken. Readers go by the `Erasure` and pass over it, and
+it expires.
 
 What stays is what an erasure leaves in the job: that somebody refused, the new name of whoever has a former
-one, and the `Erasure`, until nothing older could be accepted any more. A suppression goes, here as there:
-nothing is left to write to that person about, and the address is the shop's to forget, or to keep as one that
-may not be written to. Who comes back afterwards is a stranger, who may unsubscribe again.
+one, and the `Erasure`, until nothing older could be accepted any more. A suppression stays as well, a
+pseudonym and a reason: an objection is honoured after the erasure too (GDPR, Art. 21(3) and 17(3)(b)). Else
+who comes back, known as nobody, would be written to again.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from evermail import clock
-from evermail.documents import Document, Erasure, Key, Profile
+from evermail.documents import Document, Erasure, Exposures, Feedback, Impression, Key, Profile, Suppression
 from evermail.person import memory_of, read
 from evermail.profiles import PROFILE_RETENTION_US, to_profile
+from evermail.shelf.exposures import UNDER_WAY_US
 from evermail.shopper import ShopperState
 from evermail.stores import Outcome, Store, StoreUnavailable
 
@@ -32,14 +37,61 @@ def erase(store: Store, name: str, erased_at: int, now_us: int) -> Counter[str]:
     The `Erasure` is written last, so that it stands for work that was done. Raises `StoreError` if the store
     did not confirm every step: then it is to be done again.
     """
-    keys = store.about(name)
-    if keys:
-        store.delete_many(keys)
-    deleted = Counter(key.collection for key in keys)
+    deleted = clear(store, name, now_us)
     if _empty_profile(store, name, erased_at, now_us):
         deleted[Profile.COLLECTION] += 1
     _remember(store, name, erased_at, now_us)
     return deleted
+
+
+def clear(store: Store, name: str, now_us: int) -> Counter[str]:
+    """Takes away what others than the job have written under a name, but the suppression, and returns how
+    many documents had to go. `now_us` is when the `Erasure` to be stored was made. Raises `StoreError`."""
+    own = [Key(kind.COLLECTION, name) for kind in (Feedback, Exposures)]
+    keys = list(dict.fromkeys([*own, *store.about(name)]))
+    keys = [key for key in keys if key.collection != Suppression.COLLECTION]
+    found, unreadable = read(store, keys)
+    cleared: set[Key] = set()
+    for _ in range(TRIES):
+        cleared |= {*found, *unreadable}
+        if unreadable:  # nothing is known of their versions
+            store.delete_many(unreadable)
+        # Who has read a document writes it with the next version, or with that of a clock.
+        following = [found[key].version + 1 if key in found else 0 for key in keys]
+        versions = [max(now_us + UNDER_WAY_US, version) for version in following]
+        stale = _stale(store, [_empty(*of, name, now_us) for of in zip(keys, versions, strict=True)])
+        found, unreadable = read(store, stale) if stale else ({}, [])
+        keys = [*found, *unreadable]  # of the others there is an empty one already
+        if not keys:
+            return Counter(key.collection for key in cleared)
+    raise StoreUnavailable("documents were written again and again while somebody was to be erased")
+
+
+def first_version(erasure: Erasure) -> int:
+    """The lowest version that a document may have which is made after this erasure, where there was one
+    before: `clear` keeps out what is lower."""
+    return erasure.version + UNDER_WAY_US + 1
+
+
+def _empty(key: Key, version: int, name: str, now_us: int) -> Document:
+    if key.collection == Feedback.COLLECTION:
+        return Feedback(id=key.id, version=version, updated_at=now_us, expire_at=now_us)
+    if key.collection == Exposures.COLLECTION:
+        return Exposures(id=key.id, version=version, updated_at=now_us, expire_at=now_us)
+    return Impression(
+        id=key.id, version=version, updated_at=now_us, expire_at=now_us, shopper=name, source="", opens=0
+    )
+
+
+def _stale(store: Store, documents: Sequence[Document]) -> list[Key]:
+    """Writes them; returns the keys of those of which the store holds a version that is not lower."""
+    stale = []
+    for result in store.put_many(documents):
+        if result.outcome is Outcome.STALE:
+            stale.append(result.key)
+        elif result.outcome is not Outcome.WRITTEN:
+            raise StoreUnavailable(f"{result.key.collection}: {result.message}")
+    return stale
 
 
 def _empty_profile(store: Store, name: str, erased_at: int, now_us: int) -> bool:
@@ -54,7 +106,7 @@ def _empty_profile(store: Store, name: str, erased_at: int, now_us: int) -> bool
         state = memory_of(found) if isinstance(found, Profile) else ShopperState()
         state.erase(erased_at // clock.SECOND)
         emptied = to_profile(state, name, now_us)
-        if _is_written(store, emptied):
+        if not _stale(store, [emptied]):
             return bool(unreadable) or (isinstance(found, Profile) and _shown(found) != _shown(emptied))
     if found is None:
         return False  # its place is held by one that has expired, and is of a later version
@@ -63,31 +115,22 @@ def _empty_profile(store: Store, name: str, erased_at: int, now_us: int) -> bool
 
 def _remember(store: Store, name: str, erased_at: int, now_us: int) -> None:
     key = Key(Erasure.COLLECTION, name)
-    version = now_us
     for _ in range(TRIES):
+        documents, unreadable = read(store, [key])
+        if unreadable:
+            store.delete_many([key])
+        stored = documents.get(key)
+        known = stored if isinstance(stored, Erasure) else None
         erasure = Erasure(
             id=name,
-            version=version,
+            version=max(now_us, known.version + 1 if known is not None else 0),
             updated_at=now_us,
             expire_at=now_us + PROFILE_RETENTION_US,
-            erased_at=erased_at,
+            erased_at=max(erased_at, known.erased_at if known is not None else 0),
         )
-        if _is_written(store, erasure):
+        if not _stale(store, [erasure]):
             return
-        stored = read(store, [key])[0].get(key)
-        if isinstance(stored, Erasure):
-            if stored.erased_at >= erased_at:
-                return
-            version = max(version, stored.version) + 1
     raise StoreUnavailable("it could not be stored that somebody was erased, as others kept writing")
-
-
-def _is_written(store: Store, document: Document) -> bool:
-    """False if the store holds a version that is not lower."""
-    [result] = store.put_many([document])
-    if result.outcome not in (Outcome.WRITTEN, Outcome.STALE):
-        raise StoreUnavailable(f"{document.COLLECTION}: {result.message}")
-    return result.outcome is Outcome.WRITTEN
 
 
 def _shown(profile: Profile) -> tuple[object, ...]:

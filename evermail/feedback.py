@@ -20,14 +20,24 @@ RETENTION_US = 365 * clock.DAY
 
 
 def given(
-    stored: Feedback | None, shopper: str, item_id: str, verdict: Verdict, *, erased_at: int, now_us: int
+    stored: Feedback | None,
+    shopper: str,
+    item_id: str,
+    verdict: Verdict,
+    *,
+    erased_at: int,
+    now_us: int,
+    first_version: int = 0,
 ) -> Feedback | None:
     """The document with this verdict too; None if the stored one has it, so that who says it again changes
-    nothing. `erased_at` is the event time of the shopper's latest erasure, 0 if there is none.
+    nothing, or if an erasure takes it. `erased_at` is the event time of the shopper's latest erasure, 0 if
+    there is none, and `first_version` what it leaves room for (`evermail.erasure.first_version`).
 
     Of several documents made of the same stored one a store takes one alone: whoever made another finds it
     stale, and has to make it anew of what is stored then.
     """
+    if now_us // clock.SECOND <= erased_at // clock.SECOND:
+        return None
     before = stored.opinions if stored is not None else {}
     known = _since(before, erased_at)
     opinion = known.get(item_id)
@@ -37,7 +47,7 @@ def given(
     newest = sorted(opinions, key=lambda one: (opinions[one].given_at, one))[-MAX_OPINIONS:]
     return Feedback(
         id=shopper,
-        version=_version_after(stored, now_us),
+        version=max(_version_after(stored, now_us), first_version),
         updated_at=now_us,
         expire_at=now_us + RETENTION_US,
         opinions={one: opinions[one] for one in newest},

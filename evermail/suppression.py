@@ -2,7 +2,8 @@
 
 A suppression holds for the name that the email was sent to, for every name that this shopper's profile has
 moved to, and for all whose profiles have moved to one of these. A name that it moves to later takes it along
-(pipeline/suppressed.py). What cannot be read counts as a suppression: rather one email too few.
+(pipeline/suppressed.py), and an erasure lets it be (`evermail.erasure`). What cannot be read counts as a
+suppression: rather one email too few.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ import flask
 
 from evermail import clock, feedback
 from evermail.documents import Erasure, Feedback, Key, Verdict
+from evermail.erasure import first_version
 from evermail.moves import follow
 from evermail.stores import Outcome, Store, StoreUnavailable
 from evermail.tokens import Purpose, TokenSigner
@@ -82,6 +83,7 @@ def remember(store: Store, shopper: str, item_id: str, verdict: Verdict, now_us:
             verdict,
             erased_at=max((one.erased_at for one in erasures), default=0),
             now_us=now_us,
+            first_version=max(map(first_version, erasures), default=0),
         )
         if document is None:
             return

@@ -1,9 +1,10 @@
 """A shopper who was erased, or withdrew consent: what others wrote of this shopper goes from the store too.
 
-The shoppers stage lets go of its state and replaces the profile by an empty one. Here go the impressions and
-the suppression, and last the `Erasure` is written, so that it stands for work that was done: where the store
-holds it, an erasure of the same time or an earlier one finds nothing left to delete. When it comes again,
-by a bundle that is tried again or out of the archive, it spares what the shopper has done since.
+The shoppers stage lets go of its state and replaces the profile by an empty one. Here go what emails have
+shown and what was said of it, as `evermail.erasure` says, which tells as well why a suppression stays. Last
+the `Erasure` is written, so that it stands for work that was done: where the store holds it, an erasure of
+the same time or an earlier one finds nothing left to delete. When it comes again, by a bundle that is tried
+again or out of the archive, it spares what the shopper has done since.
 
 A withdrawal takes less: what was shown before it, by which nothing may be chosen any more. It comes as
 `Exposures` without any (`evermail.shelf.exposures.withdrawn`).
@@ -20,6 +21,7 @@ from apache_beam.metrics import Metrics
 
 from evermail import clock
 from evermail.documents import Document, Erasure, Exposures
+from evermail.erasure import clear
 from evermail.events import Rejected
 from evermail.shelf import exposures
 from evermail.stores import StoreUnavailable, UnreadableDocument
@@ -32,8 +34,9 @@ _LOG = logging.getLogger(__name__)
 
 
 class EraseShoppers(beam.PTransform):  # type: ignore[misc]
-    """Erasure -> the store, without anything else of that shopper; Exposures that a withdrawal leaves -> the
-    store. What could not be written comes out as `Rejected`. It may be done any number of times."""
+    """Erasure -> the store, without anything else of that shopper but a suppression; Exposures that a
+    withdrawal leaves -> the store. What could not be written comes out as `Rejected`. It may be done any
+    number of times."""
 
     def __init__(self, config: JobConfig) -> None:
         super().__init__()
@@ -98,10 +101,8 @@ class DeleteFn(beam.DoFn):  # type: ignore[misc]
             done = None
         if isinstance(done, Erasure) and done.erased_at >= erasure.erased_at:
             return done.erased_at == erasure.erased_at
-        keys = self._store.about(erasure.id)
-        if keys:
-            self._store.delete_many(keys)
-            self._deleted.inc(len(keys))
+        cleared = clear(self._store, erasure.id, erasure.updated_at)
+        self._deleted.inc(cleared.total())
         return True
 
     def _take_out(self, word: Exposures) -> Exposures | None:

@@ -149,8 +149,8 @@ def about(store: SqliteStore, names: Sequence[Name]) -> Iterator[Document]:
 
 
 def is_nothing(document: Document) -> bool:
-    """Whether it says no more than that somebody was erased, or has another name now."""
-    return isinstance(document, Erasure) or (
+    """Whether it says no more than that somebody was erased, wants no email, or has another name now."""
+    return isinstance(document, Erasure | Suppression) or (
         isinstance(document, Profile)
         and not (document.events or document.history or document.cart or document.purchased)
     )
@@ -199,7 +199,7 @@ def test_nothing_of_who_is_erased_on_request_stays_or_comes_back(tmp_path: Path)
     held = msgspec.json.decode(ask(store, Topic(), "export", user_id=ANN, client_id=COOKIE).get_data())[
         "held"
     ]
-    assert {entry["collection"] for entry in held} <= {"erasures", "profiles"}
+    assert {entry["collection"] for entry in held} <= {"erasures", "profiles", "suppressions"}
 
     came_back = Message(LATER, teller.event(LATER, "view_item", ANN, None)[1])
     job_under_fire._run(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from faulty_store import BAD_DAY, Faults, UnreliableStore
 
-from evermail import clock
+from evermail import clock, erasure
 from evermail.documents import Erasure, Feedback, Key, Profile, Verdict
 from evermail.stores import Outcome, StoreUnavailable
 from evermail.stores.sqlite import SqliteStore
@@ -79,6 +79,23 @@ def test_it_is_stored_under_the_name_of_now(store: SqliteStore) -> None:
 def test_profiles_that_lead_in_a_circle_hold_up_nobody(store: SqliteStore) -> None:
     store.put_many([moved(SHOPPER, "k2.new"), moved("k2.new", SHOPPER)])
     assert Actions(store).post("feedback").status_code == 200
+
+
+def test_who_comes_back_after_an_erasure_may_say_something_again(store: SqliteStore) -> None:
+    """An erasure leaves something in the place of what was said, to keep out what is late."""
+    remember(store, SHOPPER, "A", Verdict.NOT_FOR_ME, NOW_US - clock.HOUR)
+    for number in range(3):
+        at = NOW_US + number * clock.SECOND
+        erasure.erase(store, SHOPPER, at, at)
+        assert said(store) == {}
+        remember(store, SHOPPER, "B", Verdict.NOT_FOR_ME, at + clock.SECOND)
+        assert said(store) == {"B": "not_for_me"}
+
+
+def test_what_was_said_within_the_second_of_an_erasure_is_not_stored(store: SqliteStore) -> None:
+    erasure.erase(store, SHOPPER, NOW_US, NOW_US)
+    remember(store, SHOPPER, "A", Verdict.NOT_FOR_ME, NOW_US)
+    assert list(store.scan("feedback")) == []
 
 
 def test_what_was_said_before_an_erasure_is_not_written_again(store: SqliteStore) -> None:

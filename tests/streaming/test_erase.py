@@ -26,6 +26,7 @@ from evermail.documents import (
     Suppression,
     Verdict,
 )
+from evermail.erasure import first_version
 from evermail.events import Code
 from evermail.stores import Store, StoreError, StoreUnavailable
 from evermail.stores.sqlite import SqliteStore
@@ -33,6 +34,9 @@ from pipeline import erase
 from pipeline.erase import DeleteFn, EraseShoppers
 
 BUDGET_S = 60
+
+AFTER = first_version(Erasure(id="ann", version=NOW, updated_at=NOW, erased_at=NOW))
+"""What is written of somebody who is back."""
 
 
 def erasure(shopper: str = "ann", *, at: float = 0.0, version: int = NOW) -> Erasure:
@@ -42,13 +46,13 @@ def erasure(shopper: str = "ann", *, at: float = 0.0, version: int = NOW) -> Era
     )
 
 
-def personal(shopper: str) -> list[Document]:
+def personal(shopper: str, version: int = 1) -> list[Document]:
     """All that others than the job write of a shopper."""
     return [
         *(
             Impression(
                 id=f"{campaign}:{shopper}",
-                version=1,
+                version=version,
                 updated_at=NOW,
                 shopper=shopper,
                 source="personal",
@@ -56,8 +60,13 @@ def personal(shopper: str) -> list[Document]:
             )
             for campaign in ("spring", "autumn")
         ),
-        Suppression(id=shopper, version=1, updated_at=NOW, reason="asked"),
-        Feedback(id=shopper, version=1, updated_at=NOW, opinions={"A": Opinion(Verdict.NOT_FOR_ME, NOW)}),
+        Suppression(id=shopper, version=version, updated_at=NOW, reason="asked"),
+        Feedback(
+            id=shopper,
+            version=version,
+            updated_at=NOW,
+            opinions={"A": Opinion(Verdict.NOT_FOR_ME, NOW)},
+        ),
     ]
 
 
@@ -110,6 +119,7 @@ class TestInTheJob:
         assert keys(real) == [
             "impressions/autumn:ben",
             "impressions/spring:ben",
+            "suppressions/ann",
             "suppressions/ben",
             "feedback/ben",
             "erasures/ann",
@@ -140,7 +150,8 @@ class TestInTheJob:
             erasures = [erasure(shopper) for shopper in shoppers]
             assert self.erase(url, collected, *erasures, store_backoff=backoff) == []
         assert sum(store.happened.values()) > 0
-        assert keys(real) == [f"erasures/{shopper}" for shopper in shoppers]
+        kept = [f"suppressions/{shopper}" for shopper in shoppers]
+        assert keys(real) == [*kept, *(f"erasures/{shopper}" for shopper in shoppers)]
 
     def test_an_erasure_that_cannot_be_stored_becomes_a_dead_letter_once_the_rest_is_done(
         self, url: str, real: SqliteStore, collected: Collected
@@ -148,7 +159,7 @@ class TestInTheJob:
         real.put_many(personal("ann"))
         [refused] = self.erase(url, collected, erasure("ann", version=2**63))
         assert (refused.code, refused.attributes) == (Code.STORE_REFUSED, {"collection": "erasures"})
-        assert keys(real) == []
+        assert keys(real) == ["suppressions/ann"]
 
     def test_it_does_not_stand_in_the_line_of_a_ramp_up(
         self, url: str, real: SqliteStore, collected: Collected
@@ -169,26 +180,26 @@ class TestComingAgain:
         eraser = Eraser(real, monkeypatch)
         real.put_many(personal("ann"))
         real.put_many(eraser.delete(erasure("ann", at=0)))
-        real.put_many(personal("ann"))  # she is back, and wants no email
+        real.put_many(personal("ann", AFTER))  # she is back
         rebuilt = erasure("ann", at=0, version=NOW + DAY)
         assert eraser.delete(rebuilt) == [rebuilt]
-        assert len(keys(real, "impressions", "suppressions")) == 3
+        assert len(keys(real, "impressions", "feedback")) == 3
 
     def test_an_earlier_one_does_not_replace_what_the_store_knows(
         self, real: SqliteStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         eraser = Eraser(real, monkeypatch)
         real.put_many(eraser.delete(erasure("ann", at=0)))
-        real.put_many(personal("ann"))
+        real.put_many(personal("ann", AFTER))
         assert eraser.delete(erasure("ann", at=-5, version=NOW + DAY)) == []
-        assert len(keys(real, "impressions", "suppressions")) == 3
+        assert len(keys(real, "impressions", "feedback")) == 3
 
     def test_a_later_erasure_erases_again(self, real: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
         eraser = Eraser(real, monkeypatch)
         real.put_many(eraser.delete(erasure("ann", at=0)))
-        real.put_many(personal("ann"))
+        real.put_many(personal("ann", AFTER))
         assert eraser.delete(erasure("ann", at=1)) == [erasure("ann", at=1)]
-        assert keys(real, "impressions", "suppressions") == []
+        assert keys(real, "impressions", "feedback") == []
 
     def test_an_erasure_that_was_never_written_is_done_again_whole(
         self, real: SqliteStore, monkeypatch: pytest.MonkeyPatch
@@ -197,7 +208,7 @@ class TestComingAgain:
         for _ in range(2):
             real.put_many(personal("ann"))
             assert eraser.delete(erasure("ann")) == [erasure("ann")]
-            assert keys(real) == []
+            assert keys(real) == ["suppressions/ann"]
 
 
 class TestWhenTheStoreFails:
@@ -227,7 +238,7 @@ class TestWhenTheStoreFails:
 
         real.put_many(personal("ann"))
         assert Eraser(Odd(real, NONE), monkeypatch).delete(erasure()) == [erasure()]
-        assert keys(real) == []
+        assert keys(real) == ["suppressions/ann"]
 
     @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
@@ -247,5 +258,5 @@ class TestWhenTheStoreFails:
                 with suppress(StoreUnavailable):  # the runner tries again
                     given_on = eraser.delete(erasure())
             assert given_on == [erasure()]
-            assert real.about("ann") == []
+            assert [key.collection for key in real.get_many(real.about("ann"))] == ["suppressions"]
             assert len(real.about("ben")) == len(personal("ben"))
