@@ -1,8 +1,8 @@
 """Under which names one person is known, and all that a store holds of them.
 
-An identifier has one pseudonym under each key there is. A profile that has moved says where to: from a
-browser to its user, from a former name to the one of now. Nothing leads the other way: whose browsers are
-meant has to be said.
+An identifier has one pseudonym under each key there is, and a profile under a former one says what the one
+of now is. Nothing leads from a browser to its user, or from a user to browsers: a browser may be shared, so
+which of them are one person has to be said.
 """
 
 from __future__ import annotations
@@ -29,6 +29,14 @@ class Name(msgspec.Struct, frozen=True):
     pseudonym: str
 
 
+class Followed(msgspec.Struct, frozen=True):
+    """What names lead to. They stand before those they lead to."""
+
+    names: list[Name]
+    has_other_user: bool
+    """Whether a browser among them is known as that of a user who is not: what it did since is that one's."""
+
+
 class Held(msgspec.Struct):
     """What a store holds of one person. Profiles come with their memory; `unreadable` are the keys of what is
     there and is no document of this version."""
@@ -44,25 +52,32 @@ def names_of(pseudonyms: Pseudonymizer, kind: Kind, identifier: str) -> list[Nam
     return [Name(kind, pseudonym) for pseudonym in every]
 
 
-def followed(store: Store, names: Sequence[Name]) -> list[Name]:
-    """These names and those that their profiles have moved to. Raises `StoreError`.
-
-    A browser leads to its user only where no user is among the names: it may have been somebody else's since,
-    who is not the one that is meant.
-    """
-    to_users = all(name.kind == "client" for name in names)
+def followed(store: Store, names: Sequence[Name]) -> Followed:
+    """These names and those that their profiles have moved to, as far as they are the same person's for
+    certain: the new name of a former one, never the user of a browser. That may be somebody else's since, or
+    be said to be anybody's by whoever holds it. Raises `StoreError`."""
     known = list(dict.fromkeys(names))
+    users: set[str] = set()
     asked = known
-    for _ in range(MAX_MOVES):
+    for _ in range(1 + MAX_MOVES):
         profiles, _ = read(store, [Key(Profile.COLLECTION, name.pseudonym) for name in asked])
-        keyed = [(name, profiles.get(Key(Profile.COLLECTION, name.pseudonym))) for name in asked]
-        moved = dict.fromkeys(_moved(name, profile, to_users) for name, profile in keyed)
+        moved: dict[Name, None] = {}
+        for name in asked:
+            profile = profiles.get(Key(Profile.COLLECTION, name.pseudonym))
+            if not isinstance(profile, Profile):
+                continue
+            state = memory_of(profile)
+            if name.kind == "client":
+                users |= {link.user for link in state.links if link.user}
+            new_name = profile.moved_to if name.kind == "user" else state.renamed
+            if new_name:
+                moved[Name(name.kind, new_name)] = None
         everybody = {name.pseudonym for name in known}
-        asked = [name for name in moved if name and name.pseudonym not in everybody]
+        asked = [name for name in moved if name.pseudonym not in everybody]
+        known += asked
         if not asked:
             break
-        known += asked
-    return known
+    return Followed(known, not users <= {name.pseudonym for name in known})
 
 
 def held(store: Store, names: Sequence[Name]) -> Held:
@@ -94,11 +109,3 @@ def memory_of(profile: Profile) -> ShopperState:
         return from_profile(profile)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return from_profile(msgspec.structs.replace(profile, memory=b""))
-
-
-def _moved(name: Name, profile: Document | None, to_users: bool) -> Name | None:
-    if not isinstance(profile, Profile) or not profile.moved_to:
-        return None
-    if name.kind == "user" or memory_of(profile).renamed:
-        return Name(name.kind, profile.moved_to)
-    return Name("user", profile.moved_to) if to_users else None

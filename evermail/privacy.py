@@ -7,13 +7,14 @@ profile is part of it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from evermail import clock
 from evermail.documents import Document, Profile
-from evermail.person import Held, memory_of
+from evermail.person import Held, Name, memory_of
 from evermail.shopper import ShopperState
 
 
@@ -50,7 +51,7 @@ ABOUT = {
     ),
     "suppressions": _About(
         "the wish to get no more emails",
-        "to write no more",
+        "to write no more, also after an erasure: it alone stays then",
         "the person, by an email or the shop",
     ),
     "erasures": _About(
@@ -84,16 +85,19 @@ def export(held: Held, now_us: int) -> dict[str, Any]:
         "looked_under": [
             {"identifier": f"{name.kind}_id", "pseudonym": name.pseudonym} for name in held.names
         ],
-        "held": [_Entry().of(document) for document in held.documents],
+        "held": [_Entry(held.names).of(document) for document in held.documents],
         "unreadable": [f"{key.collection}/{key.id}" for key in held.unreadable],
         "elsewhere": list(ELSEWHERE),
     }
 
 
 class _Entry:
-    """What is said of one document. Notes each time that is in it."""
+    """What is said of one document. Notes each time that is in it.
 
-    def __init__(self) -> None:
+    A browser's user is named only if that is one of those who are asked about: it may be somebody else."""
+
+    def __init__(self, names: Sequence[Name]) -> None:
+        self._named = {name.pseudonym for name in names}
         self._times: list[int] = []
 
     def of(self, document: Document) -> dict[str, Any]:
@@ -102,6 +106,8 @@ class _Entry:
             for name in document.__struct_fields__
             if name not in _APART and (value := getattr(document, name)) not in (None, "", [], {}, ())
         }
+        if content.get("moved_to") not in self._named:
+            content.pop("moved_to", None)
         if isinstance(document, Profile) and document.memory:
             content["memory"] = self._remembered(memory_of(document))
         about = ABOUT[document.COLLECTION]
@@ -135,7 +141,12 @@ class _Entry:
                 for said in state.statements
             ],
             "users": [
-                {"user": link.user, "since": self._time(link.event_time)} for link in state.links if link.user
+                {
+                    "user": link.user if link.user in self._named else None,
+                    "since": self._time(link.event_time),
+                }
+                for link in state.links
+                if link.user
             ],
             "former_name": state.formerly or None,
             "new_name": state.renamed or None,

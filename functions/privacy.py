@@ -4,17 +4,19 @@
     {"action": "export" | "erase", "user_id": "...", "client_id": "..."}
 
 One of the two identifiers, or both, as the shop sends them in events. They are looked for under every
-pseudonym key, and under the names that profiles have moved to: a browser that was identified leads to its
-user, unless a user is named as well. A user does not lead to browsers: what these did became the user's, but
-to cut the tie itself, name the `client_id` too.
+pseudonym key, and under the new names of former ones. Neither leads to the other. A browser may be shared, or
+be said to be anybody's by who holds it, so `client_id` alone is about what stands under the browser's own
+name; `other_user` then says whether it is known as the browser of a user who was not named. Who that is, is
+not said: where the shop knows, and knows that it is the one who asks, it names the `user_id` as well. What a
+user's browsers did became the user's, but to cut the tie itself, name the `client_id` too.
 
 `export`
-    200  all that is stored, readable (`evermail.privacy`)
+    200  all that is stored, readable (`evermail.privacy`), and "other_user"
     503  store_unavailable, with Retry-After
 `erase`
-    202  {"request_id", "erased_at", "deleted": {collection: documents}, "names": how many}
-    503  erasure_incomplete, with Retry-After and {"done": {"documents": false, "events": true}, "deleted"}:
-         send it again, which does no harm
+    202  {"request_id", "erased_at", "deleted": {collection: documents}, "names": how many, "other_user"}
+    503  erasure_incomplete, with Retry-After and {"done": {"documents": false, "events": true}, "deleted",
+         "other_user"}: send it again, which does no harm
 Either
     400  malformed_json, invalid_request, invalid_identifier, incomplete_body
     401  authorization_missing, authorization_invalid
@@ -26,7 +28,8 @@ Either
 An erasure is complete when the job has taken in its `erase_user`, usually within seconds: only the job can
 let go of what it remembers. The documents go at once (`evermail.erasure`), and once more when the job hears
 of it, with whatever was on its way to the store in between. The archive goes by `evermail archive forget`,
-which reads the same event. Each access is audited (`functions.audit`).
+which reads the same event. A suppression stays: who wanted no email is not written to afterwards either. Each
+access is audited (`functions.audit`).
 """
 
 from __future__ import annotations
@@ -138,6 +141,7 @@ class _Access:
         self._asked_for = [name for names in named for name in names]
         self._subjects = [names[0] for names in named]
         self._names = self._asked_for
+        self._other_user = False
 
     def __call__(self) -> flask.Response:
         log = self._log
@@ -164,47 +168,57 @@ class _Access:
     def _export(self, counts: Counter[str]) -> flask.Response:
         try:
             store = self._store()
-            found = person.held(store, person.followed(store, self._asked_for))
+            self._follow(store)
+            found = person.held(store, self._names)
         except Exception as error:
             self._log.add_exception(error)
             raise Failure(
                 503, "store_unavailable", "what is stored cannot be read now", headers=_RETRY
             ) from None
         counts.update(document.COLLECTION for document in found.documents)
-        response = json_response({"request_id": self._log.request_id, **export(found, self._now_us)})
+        answer = {"request_id": self._log.request_id, "other_user": self._other_user}
+        response = json_response({**answer, **export(found, self._now_us)})
         disposition = f'attachment; filename="export-{self._log.request_id}.json"'
         response.headers["Content-Disposition"] = disposition
         return response
 
     def _erase(self, counts: Counter[str]) -> flask.Response:
-        """Both parts are tried, whatever becomes of the other."""
-        documents = self._erase_documents(counts)
+        """The job is told first, and a name goes after those it leads to: whatever fails, all of them are
+        found again when this is repeated."""
+        store = self._found()
         events = self._publish()
-        if not (documents and events):
-            done = {"documents": documents, "events": events}
-            self._log.add(done=done)
-            raise Failure(
-                503,
-                "erasure_incomplete",
-                "not all of it is confirmed: send it again",
-                headers=_RETRY,
-                details={"request_id": self._log.request_id, "done": done, "deleted": counts},
-            )
-        return json_response(
-            {
-                "request_id": self._log.request_id,
-                "erased_at": clock.to_rfc3339(self._now_us),
-                "names": len(self._names),
-                "deleted": counts,
-            },
-            202,
-        )
+        leads = len(self._names) > len(self._asked_for)
+        documents = store is not None and (events or not leads) and self._erase_documents(store, counts)
+        answer = {
+            "request_id": self._log.request_id,
+            "deleted": counts,
+            "other_user": self._other_user,
+        }
+        if documents and events:
+            erased_at = clock.to_rfc3339(self._now_us)
+            return json_response({**answer, "erased_at": erased_at, "names": len(self._names)}, 202)
+        answer["done"] = {"documents": documents, "events": events}
+        self._log.add(done=answer["done"])
+        message = "not all of it is confirmed: send it again"
+        raise Failure(503, "erasure_incomplete", message, headers=_RETRY, details=answer)
 
-    def _erase_documents(self, counts: Counter[str]) -> bool:
+    def _follow(self, store: Store) -> None:
+        followed = person.followed(store, self._asked_for)
+        self._names, self._other_user = followed.names, followed.has_other_user
+
+    def _found(self) -> Store | None:
+        """The store, once it has said under which names the person is known."""
         try:
             store = self._store()
-            self._names = person.followed(store, self._asked_for)
-            for name in self._names:
+            self._follow(store)
+        except Exception as error:
+            self._log.add_exception(error)
+            return None
+        return store
+
+    def _erase_documents(self, store: Store, counts: Counter[str]) -> bool:
+        try:
+            for name in reversed(self._names):
                 # A second before the event: so the job, to which the event is news then, looks once more for
                 # what has to go, also where it goes by what the store says.
                 erased_at = self._now_us - clock.SECOND
@@ -244,7 +258,13 @@ class _Access:
             **shopper,
             "source": "privacy",
         }
-        return Message(msgspec.json.encode(event), event_id, moment, pseudonymized=pseudonymized)
+        return Message(
+            msgspec.json.encode(event),
+            event_id,
+            moment,
+            pseudonymized=pseudonymized,
+            traceparent=self._log.traceparent,
+        )
 
 
 def _read(body: bytes) -> _Asked:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from evermail import clock, erasure, person
+from evermail import clock, erasure, person, suppression
 from evermail.consent import Statement
 from evermail.documents import (
     PERSONAL,
@@ -84,6 +84,9 @@ SAMPLES: dict[type[Document], Callable[[str], Document]] = {
 }
 """One of everything personal."""
 
+GOES = [kind for kind in PERSONAL if kind is not Suppression]
+"""What an erasure takes."""
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> SqliteStore:
@@ -92,6 +95,12 @@ def store(tmp_path: Path) -> SqliteStore:
 
 def of(name: str) -> list[Document]:
     return [SAMPLES[kind](name) for kind in PERSONAL]
+
+
+def left(store: SqliteStore) -> dict[Key, Document]:
+    """Besides what stays."""
+    found = everything(store)
+    return {key: one for key, one in found.items() if key.collection != Suppression.COLLECTION}
 
 
 def everything(store: SqliteStore) -> dict[Key, Document]:
@@ -110,27 +119,46 @@ def test_an_identifier_has_a_name_under_every_key() -> None:
 
 
 def test_profiles_that_moved_are_followed(store: SqliteStore) -> None:
-    store.put_many([profile(COOKIE, moved_to=FORMER), profile(FORMER, moved_to=ANNA), profile(ANNA)])
-    names = person.followed(store, [Name("client", COOKIE)])
-    assert names == [Name("client", COOKIE), Name("user", FORMER), Name("user", ANNA)]
+    store.put_many([profile(FORMER, moved_to=ANNA), profile(ANNA)])
+    followed = person.followed(store, [Name("user", FORMER)])
+    assert followed.names == [Name("user", FORMER), Name("user", ANNA)]
+    assert not followed.has_other_user
+
+
+def test_a_browser_does_not_lead_to_its_user_but_it_is_said_that_there_is_one(store: SqliteStore) -> None:
+    linked = ShopperState(version=BEFORE, links=[Link(BEFORE, 1, ANNA)])
+    store.put_many([to_profile(linked, COOKIE, BEFORE), profile(ANNA)])
+    followed = person.followed(store, [Name("client", COOKIE)])
+    assert (followed.names, followed.has_other_user) == ([Name("client", COOKIE)], True)
+    both = [Name("user", ANNA), Name("client", COOKIE)]
+    assert person.followed(store, both) == person.Followed(both, False)
+
+
+def test_every_user_of_a_browser_has_to_be_named(store: SqliteStore) -> None:
+    shared = ShopperState(
+        version=BEFORE, links=[Link(BEFORE, 1, "k2.BBBBBBBBBBBBBBBBBBBBBB"), Link(NOW, 2, ANNA)]
+    )
+    store.put_many([to_profile(shared, COOKIE, BEFORE)])
+    assert person.followed(store, [Name("user", ANNA), Name("client", COOKIE)]).has_other_user
 
 
 def test_a_browser_under_a_new_name_is_still_a_browser(store: SqliteStore) -> None:
     former = ShopperState(renamed=COOKIE, version=BEFORE)
     store.put_many([to_profile(former, "k1.CCCCCCCCCCCCCCCCCCCCCC", BEFORE)])
-    names = person.followed(store, [Name("client", "k1.CCCCCCCCCCCCCCCCCCCCCC")])
+    names = person.followed(store, [Name("client", "k1.CCCCCCCCCCCCCCCCCCCCCC")]).names
     assert names[1:] == [Name("client", COOKIE)]
 
 
 def test_where_a_user_is_named_a_browser_leads_to_nobody_else(store: SqliteStore) -> None:
     store.put_many([profile(COOKIE, moved_to="k2.BBBBBBBBBBBBBBBBBBBBBB"), profile(ANNA)])
     names = [Name("user", ANNA), Name("client", COOKIE)]
-    assert person.followed(store, names) == names
+    assert person.followed(store, names) == person.Followed(names, True)
 
 
 def test_profiles_that_lead_in_a_circle_are_followed_once(store: SqliteStore) -> None:
     store.put_many([profile(ANNA, moved_to=FORMER), profile(FORMER, moved_to=ANNA)])
-    assert person.followed(store, [Name("user", ANNA)]) == [Name("user", ANNA), Name("user", FORMER)]
+    names = person.followed(store, [Name("user", ANNA)]).names
+    assert names == [Name("user", ANNA), Name("user", FORMER)]
 
 
 # Everything that is held
@@ -179,11 +207,21 @@ def test_what_the_pipeline_remembers_is_told_as_well(store: SqliteStore) -> None
         links=[Link(BEFORE, 1, ANNA)],
     )
     store.put_many([to_profile(state, COOKIE, BEFORE)])
-    [entry] = export(person.held(store, [Name("client", COOKIE)]), NOW)["held"]
+    [entry] = export(person.held(store, [Name("client", COOKIE), Name("user", ANNA)]), NOW)["held"]
     assert entry["content"]["memory"]["consent"] == [
         {"personalization": False, "at": "2026-11-24T02:00:00.000000Z"}
     ]
     assert entry["content"]["memory"]["users"] == [{"user": ANNA, "since": "2026-11-24T02:00:00.000000Z"}]
+
+
+def test_a_user_who_is_not_asked_about_is_not_named(store: SqliteStore) -> None:
+    state = ShopperState(version=BEFORE, links=[Link(BEFORE, 1, ANNA)])
+    store.put_many([to_profile(state, COOKIE, BEFORE)])
+    told = export(person.held(store, [Name("client", COOKIE)]), NOW)
+    assert told["held"][0]["content"]["memory"]["users"] == [
+        {"user": None, "since": "2026-11-24T02:00:00.000000Z"}
+    ]
+    assert ANNA.encode() not in msgspec.json.encode(told)
 
 
 def damaged(store: SqliteStore, key: Key) -> None:
@@ -208,9 +246,15 @@ def test_what_cannot_be_read_is_told_and_hides_nothing_else(store: SqliteStore) 
 def test_nothing_personal_stays(store: SqliteStore) -> None:
     store.put_many([*of(ANNA), *of("k2.BBBBBBBBBBBBBBBBBBBBBB")])
     deleted = erasure.erase(store, ANNA, NOW, NOW)
-    assert deleted == {kind.COLLECTION: 1 for kind in PERSONAL}
-    assert len(everything(store)) == len(PERSONAL)
-    assert not any(ANNA in key.id for key in everything(store))
+    assert deleted == {kind.COLLECTION: 1 for kind in GOES}
+    assert {key.collection for key in everything(store) if ANNA in key.id} == {Suppression.COLLECTION}
+    assert len(everything(store)) == len(PERSONAL) + 1
+
+
+def test_who_wanted_no_email_is_not_written_to_afterwards(store: SqliteStore) -> None:
+    store.put_many(of(ANNA))
+    erasure.erase(store, ANNA, NOW, NOW)
+    assert suppression.is_suppressed(store, [ANNA]) == {ANNA}
 
 
 def test_that_somebody_was_erased_stays(store: SqliteStore) -> None:
@@ -239,12 +283,36 @@ def test_an_older_erasure_does_not_replace_a_newer_one(store: SqliteStore) -> No
     assert stored.erased_at == NOW + clock.HOUR
 
 
-def test_a_write_that_was_held_up_comes_too_late(store: SqliteStore) -> None:
-    late = profile(ANNA)
+@pytest.mark.parametrize("kind", GOES)
+@pytest.mark.parametrize("step", [-1, 0, 1])
+def test_a_write_that_was_held_up_comes_too_late(store: SqliteStore, kind: type[Document], step: int) -> None:
+    """Made of what was there before the erasure, by whoever had read it."""
+    before = msgspec.structs.replace(SAMPLES[kind](ANNA), version=NOW + 2 * clock.HOUR)
+    store.put_many([before])
     erasure.erase(store, ANNA, NOW, NOW)
-    [result] = store.put_many([late])
+    [result] = store.put_many([msgspec.structs.replace(before, version=before.version + step)])
     assert result.outcome is Outcome.STALE
     assert everything(store) == {}
+
+
+@pytest.mark.parametrize("kind", [Profile, Exposures, Feedback])
+def test_so_does_a_first_write_that_was_held_up(store: SqliteStore, kind: type[Document]) -> None:
+    erasure.erase(store, ANNA, NOW, NOW)
+    [result] = store.put_many([msgspec.structs.replace(SAMPLES[kind](ANNA), version=NOW)])
+    assert result.outcome is Outcome.STALE
+    assert everything(store) == {}
+
+
+def test_what_has_expired_and_is_still_there_goes_too(store: SqliteStore) -> None:
+    expired = [
+        msgspec.structs.replace(SAMPLES[kind](ANNA), version=NOW, expire_at=NOW - 1)
+        for kind in (Impression, Exposures, Feedback)
+    ]
+    store.put_many(expired)
+    assert not erasure.erase(store, ANNA, NOW, NOW)
+    with store._transaction() as connection:
+        bodies = [row[0] for row in connection.execute("SELECT body FROM documents")]
+    assert not [body for body in bodies if b"SKU1" in body]
 
 
 def test_a_profile_of_a_version_ahead_of_the_clock_goes_too(store: SqliteStore) -> None:
@@ -286,8 +354,8 @@ def test_what_cannot_be_read_goes_too(store: SqliteStore) -> None:
     store.put_many(of(ANNA))
     for key in (Key(Profile.COLLECTION, ANNA), Key(Feedback.COLLECTION, ANNA)):
         damaged(store, key)
-    assert erasure.erase(store, ANNA, NOW, NOW) == {kind.COLLECTION: 1 for kind in PERSONAL}
-    assert everything(store) == {}
+    assert erasure.erase(store, ANNA, NOW, NOW) == {kind.COLLECTION: 1 for kind in GOES}
+    assert left(store) == {}
 
 
 class Overtaken(SqliteStore):
@@ -308,7 +376,7 @@ def test_a_profile_that_is_written_meanwhile_goes_too(tmp_path: Path, times: int
     store.put_many(of(ANNA))
     store.times = times
     assert erasure.erase(store, ANNA, NOW, NOW)["profiles"] == 1
-    assert everything(store) == {}
+    assert left(store) == {}
 
 
 def test_it_is_not_said_to_be_done_while_others_keep_writing(tmp_path: Path) -> None:
@@ -326,10 +394,6 @@ class FailsAt(SqliteStore):
         super().__init__(path, clock=lambda: NOW)
         self.failing = failing
 
-    def delete_many(self, keys: object) -> None:
-        self._fail("delete_many")
-        super().delete_many(keys)  # type: ignore[arg-type]
-
     def put_many(self, documents: list[Document]) -> list[WriteResult]:  # type: ignore[override]
         if self.failing == f"put {documents[0].COLLECTION}":
             return [WriteResult(one.key, Outcome.TRANSIENT, "a fault for the test") for one in documents]
@@ -344,7 +408,7 @@ class FailsAt(SqliteStore):
             raise StoreUnavailable("a fault for the test")
 
 
-@pytest.mark.parametrize("failing", ["about", "delete_many", "put profiles", "put erasures"])
+@pytest.mark.parametrize("failing", ["about", "put feedback", "put profiles", "put erasures"])
 def test_whatever_fails_it_is_not_said_to_be_done_and_can_be_done_again(tmp_path: Path, failing: str) -> None:
     store = FailsAt(tmp_path / "store.sqlite3", "")
     store.put_many(of(ANNA))
@@ -354,4 +418,4 @@ def test_whatever_fails_it_is_not_said_to_be_done_and_can_be_done_again(tmp_path
     store.failing = ""
     assert list(store.scan(Erasure.COLLECTION)) == []
     erasure.erase(store, ANNA, NOW, NOW)
-    assert everything(store) == {}
+    assert left(store) == {}

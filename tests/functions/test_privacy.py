@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,16 @@ import pytest
 from evermail import clock, person
 from evermail.documents import PERSONAL, Erasure, Exposure, Exposures, Profile
 from evermail.events import EventName, parse_or_refuse
+from evermail.links import Link
 from evermail.profiles import to_profile
 from evermail.pseudonyms import Pseudonymizer
 from evermail.shopper import ShopperState
-from evermail.stores import Store
+from evermail.stores import Store, StoreUnavailable
 from evermail.stores.sqlite import SqliteStore
 from functions import callers
 from functions.entry import endpoint
 from functions.privacy import MAX_BODY_BYTES, create_privacy
-from functions.publisher import Publisher
+from functions.publisher import Message, Publisher
 from functions.settings import PrivacySettings
 from tests.functions import fakes
 from tests.functions.fakes import DownStore, FakePublisher, body_of, error_code, get, post
@@ -40,6 +41,8 @@ PSEUDONYMS = Pseudonymizer(KEYS, "k2")
 ANNA = PSEUDONYMS.pseudonym("user", USER)
 FORMER = PSEUDONYMS.pseudonym("user", USER, key_id="k1")
 BROWSER = PSEUDONYMS.pseudonym("client", COOKIE)
+NEWER = "k3.AAAAAAAAAAAAAAAAAAAAAA"
+"""A name under a key that the function does not have yet."""
 BEFORE = fakes.NOW_US - clock.HOUR
 
 
@@ -217,13 +220,45 @@ def test_hands_out_what_is_stored_under_every_name(privacy: Privacy, store: Sqli
     assert held == {("profiles", ANNA), ("profiles", FORMER), ("exposures", ANNA), ("exposures", FORMER)}
 
 
-def test_a_browser_leads_to_its_user(privacy: Privacy, store: SqliteStore) -> None:
-    store.put_many([profile(BROWSER, moved_to=ANNA), exposures(ANNA)])
-    told = body_of(privacy({"action": "export", "client_id": COOKIE}))
-    assert {(entry["collection"], entry["id"]) for entry in told["held"]} == {
-        ("profiles", BROWSER),
-        ("exposures", ANNA),
-    }
+def linked(*users: str) -> Profile:
+    links = [Link(BEFORE + number, number, user) for number, user in enumerate(users)]
+    return to_profile(ShopperState(version=BEFORE, links=links), BROWSER, BEFORE)
+
+
+@pytest.mark.parametrize("action", ["export", "erase"])
+def test_a_browser_alone_reaches_nothing_of_the_user_it_is_known_as(
+    privacy: Privacy, store: SqliteStore, publisher: FakePublisher, action: str
+) -> None:
+    """Whoever holds a browser can have it say that it is anybody's, and others may use it too."""
+    of_anna = [profile(ANNA), exposures(ANNA)]
+    store.put_many([linked(ANNA), exposures(BROWSER), *of_anna])
+    response = privacy({"action": action, "client_id": COOKIE})
+    told = body_of(response)
+    assert told["other_user"] is True, "so that the shop knows to ask"
+    assert ANNA not in response.get_data(as_text=True)
+    kept = store.get_many([one.key for one in of_anna])
+    assert list(kept.values()) == of_anna
+    if action == "export":
+        found = {(entry["collection"], entry["id"]) for entry in told["held"]}
+        assert found == {("profiles", BROWSER), ("exposures", BROWSER)}
+    else:
+        assert told["deleted"] == {"profiles": 1, "exposures": 1}
+        assert [json.loads(one.data).get("user_id") for one in publisher.published] == [None]
+
+
+def test_with_the_user_named_as_well_there_is_no_other(privacy: Privacy, store: SqliteStore) -> None:
+    store.put_many([linked(ANNA), exposures(ANNA)])
+    told = body_of(privacy({"action": "export", "user_id": USER, "client_id": COOKIE}))
+    assert told["other_user"] is False
+    held = {(entry["collection"], entry["id"]) for entry in told["held"]}
+    assert held == {("profiles", BROWSER), ("exposures", ANNA)}
+
+
+def test_a_browser_that_was_somebody_elses_too_is_said_to_be(privacy: Privacy, store: SqliteStore) -> None:
+    store.put_many([linked("k2.BBBBBBBBBBBBBBBBBBBBBB", ANNA)])
+    told = body_of(privacy({"action": "export", "user_id": USER, "client_id": COOKIE}))
+    assert told["other_user"] is True
+    assert "k2.BBBBBBBBBBBBBBBBBBBBBB" not in json.dumps(told)
 
 
 def test_who_is_unknown_has_nothing_stored(privacy: Privacy) -> None:
@@ -282,12 +317,12 @@ def test_the_job_looks_once_more_for_what_was_on_its_way(
 def test_names_that_profiles_led_to_are_published_as_pseudonyms(
     privacy: Privacy, store: SqliteStore, publisher: FakePublisher
 ) -> None:
-    store.put_many([profile(BROWSER, moved_to=ANNA), exposures(ANNA)])
-    assert privacy({"action": "erase", "client_id": COOKIE}).status_code == 202
+    store.put_many([profile(ANNA, moved_to=NEWER), exposures(NEWER)])
+    assert privacy({"action": "erase", "user_id": USER}).status_code == 202
     said, led_to = publisher.published
-    assert json.loads(said.data)["client_id"] == COOKIE
+    assert json.loads(said.data)["user_id"] == USER
     assert not said.pseudonymized
-    assert json.loads(led_to.data)["user_id"] == ANNA
+    assert json.loads(led_to.data)["user_id"] == NEWER
     assert led_to.pseudonymized
     assert said.event_id != led_to.event_id
 
@@ -334,6 +369,79 @@ def test_nothing_at_all_works(capsys: pytest.CaptureFixture[str]) -> None:
     response = Privacy(DownStore(), NoPublisher())({"action": "erase", "user_id": USER})
     assert body_of(response)["done"] == {"documents": False, "events": False}
     assert USER not in capsys.readouterr().out
+
+
+class FailsOnce(SqliteStore):
+    """The call of this number fails, before anything is done or after."""
+
+    def __init__(self, path: Path, failing: int, after: bool) -> None:
+        super().__init__(path, clock=fakes.now)
+        self.calls, self.failing, self.after = 0, 0, after
+        self._at = failing
+
+    def begin(self) -> None:
+        self.calls, self.failing = 0, self._at
+
+    def _do(self, call: Callable[[], Any]) -> Any:
+        self.calls += 1
+        fails = self.calls == self.failing
+        if fails and not self.after:
+            raise StoreUnavailable("a fault for the test")
+        done = call()
+        if fails:
+            raise StoreUnavailable("a fault for the test, once it was done")
+        return done
+
+    def get_many(self, *of: Any, **options: Any) -> Any:
+        return self._do(lambda: SqliteStore.get_many(self, *of, **options))
+
+    def put_many(self, documents: Any) -> Any:
+        return self._do(lambda: SqliteStore.put_many(self, documents))
+
+    def delete_many(self, keys: Any) -> None:
+        self._do(lambda: SqliteStore.delete_many(self, keys))
+
+    def about(self, shopper: str) -> Any:
+        return self._do(lambda: SqliteStore.about(self, shopper))
+
+
+@pytest.mark.parametrize("topic_fails", [False, True])
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("failing", range(1, 40))
+def test_whatever_fails_repeating_it_until_it_is_confirmed_leaves_nothing(
+    tmp_path: Path, failing: int, after: bool, topic_fails: bool
+) -> None:
+    """The profile that leads on has lost its memory, so that an erasure of it takes the new name away."""
+    store = FailsOnce(tmp_path / "failing.sqlite3", failing, after)
+    store.put_many([profile(ANNA, moved_to=NEWER), exposures(ANNA), profile(NEWER), exposures(NEWER)])
+    store.begin()
+    told: list[str] = []
+
+    def confirm(message: Message) -> bool:
+        attempts.setdefault(message.event_id, 0)
+        confirmed = not (topic_fails and len(attempts) <= 2)
+        if confirmed:
+            told.append(json.loads(message.data)["user_id"])
+        return confirmed
+
+    attempts: dict[str, int] = {}
+    privacy = Privacy(store, FakePublisher(confirm))
+    statuses = []
+    while 202 not in statuses:
+        statuses.append(privacy({"action": "erase", "user_id": USER}).status_code)
+        assert len(statuses) < 5
+    assert [one.id for kind in PERSONAL for one in store.scan(kind.COLLECTION)] == []
+    assert {one.id for one in store.scan(Erasure.COLLECTION)} == {ANNA, FORMER, NEWER}
+    assert {USER, NEWER} <= set(told)
+
+
+def test_the_trace_of_the_request_goes_along(
+    privacy: Privacy, store: SqliteStore, publisher: FakePublisher
+) -> None:
+    store.put_many([profile(ANNA, moved_to=NEWER)])
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    privacy({"action": "erase", "user_id": USER}, headers={"traceparent": trace})
+    assert [message.traceparent for message in publisher.published] == [trace, trace]
 
 
 # The audit log
