@@ -71,6 +71,8 @@ class Clients(Keeper):
         """Whether an event is the client's, or may be a copy of one that was."""
         if not event.user_id and (link is None or not link.user):
             return True
+        if not event.user_id and event.event_name is EventName.ERASE_USER:
+            return True  # others may use this browser: to be erased, its user has to be named
         id_hash = hash_of_id(event)
         if event.user_id:
             return self.is_told_here(state, event, id_hash, second)

@@ -213,9 +213,7 @@ def test_nothing_of_who_is_erased_on_request_stays_or_comes_back(tmp_path: Path)
 
 
 @pytest.mark.usefixtures("quick_runner")
-@pytest.mark.parametrize(
-    "whom", [{"user_id": ANN}, {"client_id": COOKIE}, {"user_id": ANN, "client_id": COOKIE}]
-)
+@pytest.mark.parametrize("whom", [{"user_id": ANN}, {"user_id": ANN, "client_id": COOKIE}])
 def test_the_job_lets_go_of_what_it_remembers(tmp_path: Path, whom: dict[str, str]) -> None:
     """Without a look at the store: it has run since before, and hears of it by the topic alone."""
     topic, teller = Topic(), Teller(NOW, 1, random.Random(2))
@@ -228,3 +226,15 @@ def test_the_job_lets_go_of_what_it_remembers(tmp_path: Path, whom: dict[str, st
     store = SqliteStore(path, clock=lambda: LATER)
     assert [one for one in about(store, NAMES) if not is_nothing(one)] == []
     assert profile(store, BOB)["events"] > 5
+
+
+@pytest.mark.usefixtures("quick_runner")
+def test_a_browser_alone_takes_nothing_of_its_user(tmp_path: Path) -> None:
+    topic, teller = Topic(), Teller(NOW, 1, random.Random(3))
+    path = tmp_path / "store.sqlite3"
+    ask(SqliteStore(tmp_path / "another.sqlite3", clock=lambda: ASKED_AT), topic, "erase", client_id=COOKIE)
+    run_job([*day(teller, ANN, COOKIE), *topic.published], path, keys=[BOTH])
+    store = SqliteStore(path, clock=lambda: LATER)
+    assert profile(store, ANN)["events"] > 5
+    of_browser = person.names_of(PSEUDONYMS, "client", COOKIE)
+    assert [one for one in about(store, of_browser) if not is_nothing(one)] == []

@@ -132,7 +132,7 @@ def test_what_a_browser_did_under_its_former_name_moves_to_its_user(shop: Rotati
     assert shop.history(new("c1", "client")) == shop.history(old("c1", "client")) == ""
 
 
-@pytest.mark.parametrize("request_", [erase("anna", at=-7), erase(cookie="c1", at=-7)])
+@pytest.mark.parametrize("request_", [erase("anna", at=-7), erase("anna", cookie="c1", at=-7)])
 def test_an_erasure_reaches_every_name(shop: Rotating, request_: Event) -> None:
     shop.first(identify("anna", at=-9), browser("A", at=-8))
     shop.then(event("B", at=-7.5), request_, browser("C", at=-7.4), event("D", at=-7.3))
@@ -141,6 +141,13 @@ def test_an_erasure_reaches_every_name(shop: Rotating, request_: Event) -> None:
         names += [new("c1", "client"), old("c1", "client")]
     assert all(shop.history(name) == "" for name in names)
     assert {erasure.id for erasure in shop.out["erasures"]} == set(names)
+
+
+def test_a_browsers_erasure_reaches_its_own_names_alone(shop: Rotating) -> None:
+    shop.first(identify("anna", at=-9), browser("A", at=-8))
+    shop.then(event("B", at=-7.5), erase(cookie="c1", at=-7))
+    assert shop.history(new("anna")) == "AB"
+    assert {erasure.id for erasure in shop.out["erasures"]} == {new("c1", "client"), old("c1", "client")}
 
 
 def test_an_erasure_from_before_holds(shop: Rotating) -> None:
@@ -169,6 +176,13 @@ def test_it_is_kept_until_the_new_name_is_known(shop: Rotating) -> None:
     assert shop.history(old("anna")) == "AB"
     shop.then(event("C", at=-7))
     assert (shop.history(old("anna")), shop.history(new("anna"))) == ("", "ABC")
+
+
+def test_a_browsers_erasure_reaches_its_own_names_alone(shop: Rotating) -> None:
+    shop.first(identify("anna", at=-9), browser("A", at=-8))
+    shop.then(event("B", at=-7.5), erase(cookie="c1", at=-7))
+    assert shop.history(new("anna")) == "AB"
+    assert {erasure.id for erasure in shop.out["erasures"]} == {new("c1", "client"), old("c1", "client")}
 
 
 def test_an_erasure_from_before_holds_for_every_job_to_come(shop: Rotating) -> None:
