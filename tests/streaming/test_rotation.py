@@ -178,13 +178,6 @@ def test_it_is_kept_until_the_new_name_is_known(shop: Rotating) -> None:
     assert (shop.history(old("anna")), shop.history(new("anna"))) == ("", "ABC")
 
 
-def test_a_browsers_erasure_reaches_its_own_names_alone(shop: Rotating) -> None:
-    shop.first(identify("anna", at=-9), browser("A", at=-8))
-    shop.then(event("B", at=-7.5), erase(cookie="c1", at=-7))
-    assert shop.history(new("anna")) == "AB"
-    assert {erasure.id for erasure in shop.out["erasures"]} == {new("c1", "client"), old("c1", "client")}
-
-
 def test_an_erasure_from_before_holds_for_every_job_to_come(shop: Rotating) -> None:
     shop.first(event("A", at=-9), erase("anna", at=-8))
     shop.then(event("B", at=-8.5))
