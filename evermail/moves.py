@@ -12,7 +12,8 @@ import msgspec
 
 from evermail.documents import Document, Key, Profile
 from evermail.shelf.met import MAX_MOVES
-from evermail.stores import Store, UnreadableDocument
+from evermail.stores import Store
+from evermail.stores.apart import read_apart
 
 
 class Followed(msgspec.Struct, frozen=True):
@@ -35,22 +36,7 @@ def follow(
         names.append(name)
         profile_key = Key(Profile.COLLECTION, name)
         keys = [profile_key, *(Key(kind.COLLECTION, name) for kind in kinds)]
-        found |= readable(store, keys, timeout_s=timeout_s)
+        found |= read_apart(store, keys, timeout_s=timeout_s)
         profile = found.get(profile_key)
         name = profile.moved_to if isinstance(profile, Profile) else None
     return Followed(tuple(names), found)
-
-
-def readable(
-    store: Store, keys: Sequence[Key], *, timeout_s: float | None = None
-) -> dict[Key, Document | None]:
-    """Like `Store.get_many`, and None for each that is there but cannot be read: the others still are."""
-    try:
-        return dict(store.get_many(keys, timeout_s=timeout_s))
-    except UnreadableDocument:
-        if len(keys) == 1:
-            return {keys[0]: None}
-    half = len(keys) // 2
-    return readable(store, keys[:half], timeout_s=timeout_s) | readable(
-        store, keys[half:], timeout_s=timeout_s
-    )

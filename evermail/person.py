@@ -17,7 +17,8 @@ from evermail.profiles import from_profile
 from evermail.pseudonyms import Pseudonymizer
 from evermail.shelf.met import MAX_MOVES
 from evermail.shopper import ShopperState
-from evermail.stores import Store, UnreadableDocument
+from evermail.stores import Store
+from evermail.stores.apart import read_apart
 
 Kind = Literal["user", "client"]
 
@@ -92,15 +93,9 @@ def held(store: Store, names: Sequence[Name]) -> Held:
 
 def read(store: Store, keys: Sequence[Key]) -> tuple[dict[Key, Document], list[Key]]:
     """The documents that exist, with their memory, and the keys of those that cannot be read."""
-    try:
-        return store.get_many(keys, with_memory=True), []
-    except UnreadableDocument:
-        if len(keys) == 1:
-            return {}, list(keys)
-    half = len(keys) // 2
-    documents, unreadable = read(store, keys[:half])
-    more, more_unreadable = read(store, keys[half:])
-    return documents | more, unreadable + more_unreadable
+    found = read_apart(store, keys, with_memory=True)
+    documents = {key: document for key, document in found.items() if document is not None}
+    return documents, [key for key in found if key not in documents]
 
 
 def memory_of(profile: Profile) -> ShopperState:

@@ -14,9 +14,10 @@ import msgspec
 
 from evermail import clock
 from evermail.documents import Document, Key, Profile, Suppression
-from evermail.moves import follow, readable
+from evermail.moves import follow
 from evermail.shelf.met import MAX_MOVES
 from evermail.stores import Outcome, Store, StoreUnavailable
+from evermail.stores.apart import read_apart
 
 TIMEOUT_S = 1.0
 """Of one read."""
@@ -46,7 +47,7 @@ def is_suppressed(store: Store, shoppers: Iterable[str], *, timeout_s: float | N
         names = {shopper: shopper for shopper in asked[start : start + MAX_ASKED]}
         for _ in range(1 + MAX_MOVES):
             keys = [Key(kind.COLLECTION, name) for kind in (Suppression, Profile) for name in names.values()]
-            stored = readable(store, list(dict.fromkeys(keys)), timeout_s=timeout_s) if keys else {}
+            stored = read_apart(store, list(dict.fromkeys(keys)), timeout_s=timeout_s) if keys else {}
             moved = {}
             for shopper, name in names.items():
                 if _holds(stored.get(Key(Suppression.COLLECTION, name), _NONE)):
@@ -83,7 +84,7 @@ def carried(
     Raises `StoreUnavailable`.
     """
     keys = [Key(Suppression.COLLECTION, shopper) for shopper in moved]
-    found = readable(store, keys, timeout_s=timeout_s)
+    found = read_apart(store, keys, timeout_s=timeout_s)
     return [
         msgspec.structs.replace(document, id=moved[key.id])
         for key, document in found.items()

@@ -28,10 +28,17 @@ from functions.picture.photos import Photos
 from functions.privacy import create_privacy
 from functions.publisher import connect
 from functions.rate_limit import RateLimit
+from functions.ready_soon import ReadySoon
 from functions.recipients import Recipients
 from functions.recommendations import create_recommendations
 from functions.router import route
-from functions.settings import EmailSettings
+from functions.settings import (
+    EmailSettings,
+    RecommendationsSettings,
+    SlotSettings,
+    StartSettings,
+    TrendingSettings,
+)
 from functions.slot_click import SlotClick
 from functions.slot_image import SlotImage
 from functions.trending import Trending
@@ -41,21 +48,27 @@ from functions.wishlist import create_wishlist
 _parts = Parts()
 
 
+def _recommender(
+    config: StartSettings | RecommendationsSettings | TrendingSettings | SlotSettings,
+) -> ReadySoon:
+    return _parts.recommender((config.store_url, config.locale, config.static_file))
+
+
 def _make_recommendations() -> Handler:
     config = settings.load_recommendations(os.environ)
-    recommender = _parts.recommender((config.store_url, config.locale, config.static_file))
+    recommender = _recommender(config)
     return create_recommendations(config, lambda: recommender, lambda: _parts.shown_writer(config.store_url))
 
 
 def _make_trending() -> Handler:
     config = settings.load_trending(os.environ)
-    recommender = _parts.recommender((config.store_url, config.locale, config.static_file))
+    recommender = _recommender(config)
     return Trending(config.senders, config.slots, lambda: recommender)
 
 
 def _make_slot_image() -> Handler:
     config = settings.load_slots(os.environ)
-    recommender = _parts.recommender((config.store_url, config.locale, config.static_file))
+    recommender = _recommender(config)
     return SlotImage(
         _recipients(config, Purpose.SLOTS),
         lambda: recommender,
@@ -66,7 +79,7 @@ def _make_slot_image() -> Handler:
 
 def _make_slot_click() -> Handler:
     config = settings.load_slots(os.environ)
-    recommender = _parts.recommender((config.store_url, config.locale, config.static_file))
+    recommender = _recommender(config)
     events = EmailEvents(_parts.publisher(config.topic))
     return SlotClick(config.shop_url, _recipients(config, Purpose.SLOTS), lambda: recommender, events)
 
@@ -238,7 +251,7 @@ def _start() -> None:
     """Begins what takes longest before the first request comes."""
     with contextlib.suppress(settings.SettingsError):  # the first request will be told
         config = settings.load_start(os.environ)
-        _parts.recommender((config.store_url, config.locale, config.static_file)).start()
+        _recommender(config).start()
 
 
 if flask.has_app_context():  # the framework imports its source inside the application it will serve

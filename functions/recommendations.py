@@ -31,8 +31,10 @@ from functions.logs import RequestLog
 from functions.prefetch import is_prefetch
 from functions.rate_limit import RateLimit
 from functions.recipients import Recipients
-from functions.responses import Failure, check_method, json_response
-from functions.settings import MAX_SLOTS, RecommendationsSettings, parse_slots
+from functions.responses import check_method, json_response
+from functions.settings import RecommendationsSettings
+from functions.slots import slots_of
+from functions.unanswered import failure_of
 
 _METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -84,22 +86,10 @@ class _Recommendations:
             }
         )
 
-    def _slots(self, request: flask.Request) -> int:
-        text = request.args.get("n")
-        slots = self._settings.slots if text is None else parse_slots(text)
-        if slots is None:
-            raise Failure(400, "invalid_slots", f"n is a whole number from 1 to {MAX_SLOTS}")
-        return slots
-
     def _decide(self, recipient: Recipient, request: flask.Request, log: RequestLog) -> Answer:
-        slots, prefetch, store = self._slots(request), is_prefetch(request), request.method == "GET"
+        slots = slots_of(request, self._settings.slots)
+        prefetch, store = is_prefetch(request), request.method == "GET"
         try:
             return self._decider.decide(recipient, log, slots=slots, prefetch=prefetch, store=store)
-        except NothingToShow as nothing:
-            if nothing.__cause__ is not None:
-                log.add_exception(nothing.__cause__)
-                raise Failure(503, "store_unavailable", "the recommendations cannot be read now") from None
-            raise Failure(503, "nothing_to_show", "there is nothing to recommend now") from None
-        except StoreError as error:
-            log.add_exception(error)
-            raise Failure(503, "store_unavailable", "the recommendations cannot be read now") from None
+        except (NothingToShow, StoreError) as problem:
+            raise failure_of(problem, log) from None

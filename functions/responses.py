@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 import flask
@@ -89,4 +90,16 @@ def image_response(data: bytes, content_type: str) -> flask.Response:
     response.headers["Content-Type"] = content_type
     response.headers["Cache-Control"] = "private, no-cache, max-age=0"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
+def cacheable(
+    request: flask.Request, data: bytes, *, content_type: str, cache_control: str
+) -> flask.Response:
+    """What is the same for everybody, and may be kept as `cache_control` says: 304 to who has it already."""
+    response = _response(data, 200)
+    response.headers["Content-Type"] = content_type
+    response.headers["Cache-Control"] = cache_control
+    response.set_etag(hashlib.sha256(data).hexdigest()[:32])
+    response.make_conditional(request)
     return response

@@ -13,19 +13,19 @@ varies by Origin alone, as caches understand. Errors are not kept.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping
-from hashlib import sha256
 from typing import Protocol
 
 import flask
+import msgspec
 
-from evermail.serving import Answer, NothingToShow, Source
+from evermail.serving import Answer, Source
 from functions import amp, amp_cors
 from functions.amp_cors import TrustedSenders
 from functions.logs import RequestLog
-from functions.responses import Failure, check_method, json_response
-from functions.settings import MAX_SLOTS, parse_slots
+from functions.responses import CONTENT_TYPE, Failure, cacheable, check_method
+from functions.slots import slots_of
+from functions.unanswered import failure_of
 
 CACHE_CONTROL = "public, max-age=60, stale-while-revalidate=300, stale-if-error=86400"
 AT_WORST = "public, max-age=5"
@@ -69,34 +69,18 @@ class Trending:
         check_method(request.method, _METHODS)
         if request.method == "OPTIONS":
             return amp.preflight("GET, HEAD")
-        text = request.args.get("n")
-        slots = self._slots if text is None else parse_slots(text)
-        if slots is None:
-            raise Failure(400, "invalid_slots", f"n is a whole number from 1 to {MAX_SLOTS}")
+        slots = slots_of(request, self._slots)
         category = request.args.get("category", "")
         if len(category) > MAX_CATEGORY_CHARS or not category.isprintable():
             raise Failure(400, "invalid_category", f"a name has at most {MAX_CATEGORY_CHARS} characters")
-        answer = self._popular(slots, category, log)
-        log.add(source=str(answer.source), items=len(answer.items))
-        payload = {"items": answer.items, "source": answer.source}
-        response = json_response(payload)
-        static = answer.source is Source.STATIC
-        response.headers["Cache-Control"] = AT_WORST if static else CACHE_CONTROL
-        response.set_etag(_tag(response.get_data()))
-        response.make_conditional(request)
-        return response
-
-    def _popular(self, slots: int, category: str, log: RequestLog) -> Answer:
         try:
-            return self._recommender().popular(slots=slots, category=category)
-        except NothingToShow as nothing:
-            if nothing.__cause__ is None:
-                raise Failure(503, "nothing_to_show", "there is nothing to recommend now") from None
-            log.add_exception(nothing.__cause__)
-        except Exception as error:
-            log.add_exception(error)
-        raise Failure(503, "store_unavailable", "the recommendations cannot be read now")
-
-
-def _tag(body: bytes) -> str:
-    return base64.urlsafe_b64encode(sha256(body).digest()[:12]).decode()
+            answer = self._recommender().popular(slots=slots, category=category)
+        except Exception as problem:
+            raise failure_of(problem, log) from None
+        log.add(source=str(answer.source), items=len(answer.items))
+        return cacheable(
+            request,
+            msgspec.json.encode({"items": answer.items, "source": answer.source}),
+            content_type=CONTENT_TYPE,
+            cache_control=AT_WORST if answer.source is Source.STATIC else CACHE_CONTROL,
+        )

@@ -10,45 +10,15 @@ load it: there is nothing in it but code.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 
-import flask
-
 from functions.entry import Handler
-from functions.logs import RequestLog
-from functions.responses import SECURITY_HEADERS, check_method
+from functions.fixed import Fixed
 
 SCRIPT = Path(__file__).with_name("evermail.js")
-MAX_AGE_S = 3600
-
-_METHODS = ("GET", "HEAD")
-_HEADERS = {
-    **SECURITY_HEADERS,
-    "Cache-Control": f"public, max-age={MAX_AGE_S}",
-    "Cross-Origin-Resource-Policy": "cross-origin",
-}
 
 
 def create_evermail_js() -> Handler:
     """The handler. Raises `OSError` when the file is not there."""
-    return _Script(SCRIPT.read_bytes())
-
-
-class _Script:
-    def __init__(self, script: bytes) -> None:
-        self._script = script
-        self._etag = hashlib.sha256(script).hexdigest()[:32]
-
-    def admit(self, request: flask.Request) -> Mapping[str, str]:
-        """Everybody: a page with `integrity` on its script element has to ask with CORS."""
-        return {"Access-Control-Allow-Origin": "*"}
-
-    def answer(self, request: flask.Request, log: RequestLog) -> flask.Response:
-        check_method(request.method, _METHODS)
-        response = flask.Response(self._script, content_type="text/javascript; charset=utf-8")
-        response.headers.update(_HEADERS)
-        response.set_etag(self._etag)
-        response.make_conditional(request)
-        return response
+    headers = {"Cross-Origin-Resource-Policy": "cross-origin"}
+    return Fixed(SCRIPT.read_bytes(), "text/javascript; charset=utf-8", headers)
