@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from open_support import Shop
 from shelf_support import NOW, product, profile, row, rules, trending
-from test_open_once import Shop
 
 from evermail import clock
 from evermail.documents import Key, Suppression
