@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.bench_functions import SENDER, fill, function, paths, shop, variables
+from bench.bench_functions import SENDER, fill, instances, paths, shop, variables
 from bench.cut_line import CutLine, Line
 from demo.emulators import EmulatorMissing, firestore_emulator
 from demo.processes import HOST
@@ -78,8 +78,8 @@ def _measure(seconds: float, rate: float) -> None:
                     "EVERMAIL_STATIC": str(static),
                 }
                 source = Path(__file__).resolve().parent.parent / "functions" / "main.py"
-                with function("recommendations", source, environment, workdir) as port:
-                    opens = _Opens(port, paths(1), rate)
+                with instances("recommendations", source, environment, workdir) as ports:
+                    opens = _Opens(ports, paths(1), rate)
                     opens.start()
                     turned = []
                     for phase in PHASES:
@@ -95,8 +95,8 @@ def _measure(seconds: float, rate: float) -> None:
 class _Opens:
     """Asks at a steady rate from several threads, whatever becomes of it."""
 
-    def __init__(self, port: int, paths: Sequence[str], rate: float) -> None:
-        self._port, self._paths = port, paths
+    def __init__(self, ports: Sequence[int], paths: Sequence[str], rate: float) -> None:
+        self._ports, self._paths = ports, paths
         self._every_s = CONNECTIONS / rate
         self._ended = threading.Event()
         self._answered: list[Answered] = []
@@ -113,7 +113,8 @@ class _Opens:
         return sorted(self._answered)
 
     def _ask(self, number: int) -> None:
-        connection = http.client.HTTPConnection(HOST, self._port, timeout=10)
+        port = self._ports[number % len(self._ports)]
+        connection = http.client.HTTPConnection(HOST, port, timeout=10)
         due = time.monotonic() + number * self._every_s / CONNECTIONS
         at = number
         while not self._ended.wait(max(0.0, due - time.monotonic())):

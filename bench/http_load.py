@@ -1,4 +1,4 @@
-"""Load on one address of this machine: by `wrk`, where it is installed, else by threads of this process.
+"""Load on ports of this machine: by `wrk`, where it is installed, else by threads of this process.
 
 Bounded in time, and to loopback alone. A client in Python takes more of the machine than what it measures:
 figures by it are lower, and `by` says which it was.
@@ -20,8 +20,13 @@ from typing import NamedTuple
 
 MAX_S = 120.0
 
-# Each thread of wrk asks for the paths in turn, and counts answers that are not 200.
+# Each thread of wrk asks one of the ports for the paths in turn, and counts answers that are not 200.
 _SCRIPT = """
+local ports, threads = PORTS, 0
+function setup(thread)
+  threads = threads + 1
+  thread.addr = wrk.lookup("HOST", ports[threads])[1]
+end
 local paths = {}
 for line in io.lines("PATHS") do paths[#paths + 1] = line end
 local at = 0
@@ -50,28 +55,28 @@ class Load(NamedTuple):
 
 def load(
     host: str,
-    port: int,
+    ports: Sequence[int],
     paths: Sequence[str],
     *,
     headers: Mapping[str, str],
     connections: int,
     seconds: float,
 ) -> Load:
-    """Asks for the paths in turn on so many connections that are kept. Raises `ValueError` for any other
-    machine than this one."""
+    """Asks for the paths in turn on so many connections that are kept, as many to each port. Raises
+    `ValueError` for any other machine than this one."""
     if not ip_address(host).is_loopback:
         raise ValueError(f"{host} is not this machine")
     seconds = min(seconds, MAX_S)
     wrk = shutil.which("wrk")
     if wrk:
-        return _by_wrk(wrk, host, port, paths, headers, connections, seconds)
-    return _by_threads(host, port, paths, headers, connections, seconds)
+        return _by_wrk(wrk, host, ports, paths, headers, connections, seconds)
+    return _by_threads(host, ports, paths, headers, connections, seconds)
 
 
 def _by_wrk(
     wrk: str,
     host: str,
-    port: int,
+    ports: Sequence[int],
     paths: Sequence[str],
     headers: Mapping[str, str],
     connections: int,
@@ -81,10 +86,12 @@ def _by_wrk(
         listed, script = Path(folder, "paths"), Path(folder, "load.lua")
         listed.write_text("\n".join(paths), encoding="utf-8")
         pairs = ", ".join(f"[{_lua(name)}] = {_lua(value)}" for name, value in headers.items())
-        script.write_text(_SCRIPT.replace("PATHS", str(listed)).replace("HEADERS", pairs), encoding="utf-8")
-        command = [wrk, "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "-s", str(script)]
+        told = {"PATHS": str(listed), "HEADERS": pairs, "HOST": host}
+        told["PORTS"] = "{" + ", ".join(f'"{port}"' for port in ports) + "}"
+        script.write_text(re.sub("|".join(told), lambda found: told[found[0]], _SCRIPT), encoding="utf-8")
+        command = [wrk, f"-t{len(ports)}", f"-c{connections}", f"-d{seconds:.0f}s", "-s", str(script)]
         done = subprocess.run(
-            [*command, f"http://{host}:{port}"],
+            [*command, f"http://{host}:{ports[0]}"],
             capture_output=True,
             text=True,
             check=True,
@@ -103,7 +110,7 @@ def _lua(text: str) -> str:
 
 def _by_threads(
     host: str,
-    port: int,
+    ports: Sequence[int],
     paths: Sequence[str],
     headers: Mapping[str, str],
     connections: int,
@@ -114,7 +121,7 @@ def _by_threads(
     failed = [0] * connections
 
     def ask(number: int) -> None:
-        connection = http.client.HTTPConnection(host, port, timeout=10)
+        connection = http.client.HTTPConnection(host, ports[number % len(ports)], timeout=10)
         at = number
         while time.monotonic() - begun < seconds:
             asked = time.perf_counter()
