@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from google.cloud import pubsub_v1
 
@@ -94,10 +94,13 @@ class Stack:
         """The key of a shopper's documents; `kind` is `user` or `client`."""
         return self.pseudonyms.pseudonym(kind, identifier)
 
-    def token(self, kind: str, identifier: str) -> str:
-        """The token that an email to this shopper carries."""
-        recipient = Recipient(self.shopper_key(kind, identifier), CAMPAIGN)
-        return self.signer.sign(recipient, purpose=Purpose.RECOMMENDATIONS)
+    def recipient(self, kind: Literal["user", "client"], identifier: str) -> Recipient:
+        """Whom an email to this shopper goes to."""
+        return Recipient(self.shopper_key(kind, identifier), CAMPAIGN, kind)
+
+    def token(self, kind: Literal["user", "client"], identifier: str) -> str:
+        """By which an email to this shopper asks for recommendations."""
+        return self.signer.sign(self.recipient(kind, identifier), purpose=Purpose.RECOMMENDATIONS)
 
     def check(self) -> None:
         """Raises `StackError` if a part has ended."""

@@ -19,6 +19,7 @@ from demo.page.traffic import RATE, RUSH, Traffic
 from demo.schedule import Message
 from demo.stack import CAMPAIGN, Stack, StackError
 from evermail import clock
+from evermail.campaigns import Tokens
 from evermail.documents import Product, Profile
 from evermail.events import EventName
 from evermail.stores import StoreError
@@ -102,8 +103,9 @@ class Live:
                 if mailbox is not None:
                     self._mailboxes.move_to_end(visitor.client_id)
                     return mailbox
-            token = self._token(visitor)
-            mailbox = Mailbox(token, lambda: self._functions.answer(token), self._shop_url)
+            recipient = self._stack.recipient("client", visitor.client_id)
+            tokens = Tokens.signed(recipient, self._stack.signer)
+            mailbox = Mailbox(tokens, lambda: self._functions.answer(tokens.recommendations), self._shop_url)
             with self._lock:
                 self._mailboxes[visitor.client_id] = mailbox
                 while len(self._mailboxes) > REMEMBERED:

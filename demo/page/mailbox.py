@@ -22,7 +22,7 @@ from demo.catalog import BRAND, CURRENCY
 from demo.endpoints import as_of
 from demo.stack import CAMPAIGN
 from evermail import clock
-from evermail.campaigns import Brand, Context, EmailRecipient, render
+from evermail.campaigns import Brand, Context, EmailRecipient, Tokens, render
 from evermail.serving import RecommendedItem
 
 TEMPLATE = "recommended_for_you"
@@ -58,7 +58,7 @@ class Mailbox:
 
     def __init__(
         self,
-        token: str,
+        tokens: Tokens,
         ask: Ask,
         shop_url: str,
         *,
@@ -79,14 +79,15 @@ class Mailbox:
             Context(
                 campaign=CAMPAIGN,
                 brand=Brand(
-                    name=BRAND, shop_url=shop_url, address="Harbour Yard 7, 1401 Copenhagen, Denmark"
+                    name=BRAND,
+                    shop_url=shop_url,
+                    address="Harbour Yard 7, 1401 Copenhagen, Denmark",
+                    locale="en",
+                    currency=CURRENCY,
                 ),
-                recipient=EmailRecipient(token),
+                recipient=EmailRecipient(tokens),
                 endpoint=ENDPOINT,
-                unsubscribe_url=f"{ENDPOINT}/unsubscribe?t={token}",
                 sent_at=self.sent_at,
-                locale="en",
-                currency=CURRENCY,
                 items=[self._as_sent(item) for item in answer["items"]] if answer else [],
             ),
         )

@@ -7,7 +7,7 @@ answer is ranked and served when the email is opened lives elsewhere: here is wh
 from __future__ import annotations
 
 from evermail.campaigns.brand import Brand, Palette
-from evermail.campaigns.context import Context, EmailRecipient
+from evermail.campaigns.context import Context, EmailRecipient, Tokens
 from evermail.campaigns.message import to_mime
 from evermail.campaigns.render import Parts, Renderer, TemplateProblem, render, sample_context
 
@@ -19,6 +19,7 @@ __all__ = [
     "Parts",
     "Renderer",
     "TemplateProblem",
+    "Tokens",
     "render",
     "sample_context",
     "to_mime",

@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from evermail.money import parse_locale
+
+_CURRENCY = re.compile(r"[A-Z]{3}")
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
 _NOT_IN_URLS = re.compile(r"[\s<>\"\\\x00-\x1f\ud800-\udfff]")
 
@@ -70,6 +73,7 @@ DARK = Palette(
 class Brand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A shop as its emails show it.
 
+    `locale` is how dates and prices are written, `currency` (ISO 4217) what prices are in.
     `address` is the postal address that bulk mail must carry. Without `logo_url` (https, since the
     AMP part takes nothing else) the name is set as a wordmark. `logo_width` and `logo_height` are CSS pixels.
     """
@@ -77,6 +81,8 @@ class Brand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     name: str
     shop_url: str
     address: str
+    locale: str = "en_US"
+    currency: str = "USD"
     logo_url: str | None = None
     logo_width: int = 140
     logo_height: int = 32
@@ -87,6 +93,12 @@ class Brand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         if not self.name.strip():
             raise ValueError("a brand needs a name")
         require_url("shop_url", self.shop_url)
+        try:
+            parse_locale(self.locale)
+        except ValueError as problem:
+            raise ValueError(f"locale: {problem}") from None
+        if not _CURRENCY.fullmatch(self.currency):
+            raise ValueError(f"currency is not an ISO 4217 code: {self.currency!r}")
         if self.logo_url is not None:
             require_url("logo_url", self.logo_url, schemes=("https",))
         if not (0 < self.logo_width <= 600 and 0 < self.logo_height <= 200):

@@ -13,7 +13,6 @@ import traceback
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 import jinja2
@@ -105,10 +104,8 @@ class Renderer:
         return environment
 
     def _fill(self, environment: jinja2.Environment, name: str, context: Context) -> str:
-        variables: dict[str, Any] = {field: getattr(context, field) for field in context.__struct_fields__}
-        variables["items"] = context.showable_items
         try:
-            return environment.get_template(name).render(variables)
+            return environment.get_template(name).render(context.variables)
         except jinja2.TemplateSyntaxError as error:
             file = error.filename or str(self._folder / name)
             raise TemplateProblem(file, error.lineno, error.message or "syntax error") from error

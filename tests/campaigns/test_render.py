@@ -71,7 +71,10 @@ class TestWhatItSays:
 
     def test_the_list_asks_the_endpoint_for_the_recipients_items(self) -> None:
         (amp_list,) = elements(PARTS.amp, "amp-list")
-        assert amp_list["src"] == f"{SAMPLE.endpoint}/recommendations?t={SAMPLE.recipient.token}&n=4"
+        assert (
+            amp_list["src"]
+            == f"{SAMPLE.endpoint}/recommendations?t={SAMPLE.recipient.tokens.recommendations}&n=4"
+        )
         assert amp_list["items"] == "items"
         assert amp_list["max-items"] == "4"
 
@@ -165,15 +168,18 @@ class TestForEveryReader:
         assert len(parts.html.encode()) < 100_000  # Gmail clips at 102 KB
 
 
+TOKENS = msgspec.to_builtins(SAMPLE.recipient.tokens)
+SHOP = {"name": "A", "address": "B", "shop_url": "https://a.example"}
+
 BAD_CONTEXTS = [
     ({"endpoint": "live.shop.example"}, "endpoint"),
     ({"endpoint": "https://live.shop.example/"}, "endpoint"),
-    ({"unsubscribe_url": "javascript:alert(1)"}, "unsubscribe_url"),
-    ({"recipient": {"token": "a b"}}, r"recipient"),
-    ({"recipient": {"token": "{{t}}"}}, r"recipient"),
-    ({"brand": {"name": "A", "address": "B", "shop_url": "/"}}, "brand"),
-    ({"brand": {"name": "A", "address": "B", "shop_url": "https://a.example", "colour": "red"}}, "colour"),
-    ({"currency": "euro"}, "currency"),
+    ({"recipient": {"tokens": TOKENS | {"slots": "a b"}}}, "slots"),
+    ({"recipient": {"tokens": TOKENS | {"unsubscribe": "{{t}}"}}}, "unsubscribe"),
+    ({"brand": SHOP | {"shop_url": "/"}}, "brand"),
+    ({"brand": SHOP | {"colour": "red"}}, "colour"),
+    ({"brand": SHOP | {"currency": "euro"}}, "currency"),
+    ({"brand": SHOP | {"locale": "klingon"}}, "locale"),
     ({"campaign": ""}, "campaign"),
 ]
 

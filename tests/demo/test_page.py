@@ -14,10 +14,12 @@ from demo.endpoints import NotCollected
 from demo.page.app import Site, create_app
 from demo.page.mailbox import Mailbox
 from demo.page.session import COOKIE, Visitor, is_id
+from evermail.campaigns import Tokens
 from evermail.events import EventName
 
 SHOP = "http://127.0.0.1:8080"
 RANGE = catalog.products(SHOP)
+TOKENS = Tokens(recommendations="a.token", slots="b.token", actions="c.token", unsubscribe="d.token")
 
 
 def answer(*item_ids: str, source: str = "personal") -> dict[str, Any]:
@@ -61,7 +63,7 @@ class FakeLive:
             visitor.note(name, item_ids)
 
     def mailbox(self, visitor: Visitor) -> Mailbox:
-        return self._mailboxes.setdefault(visitor.client_id, Mailbox("a.token", self.function, SHOP))
+        return self._mailboxes.setdefault(visitor.client_id, Mailbox(TOKENS, self.function, SHOP))
 
     def pipeline(self) -> dict[str, Any]:
         return {"published": 3, "accepted": 3}

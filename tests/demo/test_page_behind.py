@@ -19,11 +19,13 @@ from demo.page.session import Visitor, Visitors, new_id
 from demo.processes import HOST, free_port
 from demo.stack import Counters
 from evermail import clock
+from evermail.campaigns import Tokens
 from evermail.events import Code, EventName
 from pipeline import names
 
 SHOP = "http://127.0.0.1:8080"
 RANGE = catalog.products(SHOP)
+TOKENS = Tokens(recommendations="a.token", slots="b.token", actions="c.token", unsubscribe="d.token")
 MILLISECOND = 1_000
 
 
@@ -70,7 +72,7 @@ class TestVisitors:
 class TestLatency:
     def test_is_from_the_post_to_the_answer_that_has_the_event(self) -> None:
         function, watch = FakeFunction(), StopWatch()
-        mailbox = Mailbox("a.token", function, SHOP, elapsed=watch)
+        mailbox = Mailbox(TOKENS, function, SHOP, elapsed=watch)
         mailbox.expect(5 * MILLISECOND, begun=100.0)
         watch.now = 100.4
         function.as_of = 4 * MILLISECOND
@@ -83,7 +85,7 @@ class TestLatency:
 
     def test_of_clicks_that_arrive_together_the_newest_counts(self) -> None:
         function, watch = FakeFunction(), StopWatch()
-        mailbox = Mailbox("a.token", function, SHOP, elapsed=watch)
+        mailbox = Mailbox(TOKENS, function, SHOP, elapsed=watch)
         mailbox.expect(5 * MILLISECOND, begun=100.0)
         mailbox.expect(6 * MILLISECOND, begun=100.5)
         watch.now = 100.75
@@ -93,7 +95,7 @@ class TestLatency:
 
     def test_a_click_is_not_waited_for_for_ever(self) -> None:
         watch = StopWatch()
-        mailbox = Mailbox("a.token", FakeFunction(), SHOP, elapsed=watch)
+        mailbox = Mailbox(TOKENS, FakeFunction(), SHOP, elapsed=watch)
         mailbox.expect(5 * MILLISECOND, begun=100.0)
         watch.now = 1000.0
         mailbox.look()
