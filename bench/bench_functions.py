@@ -1,8 +1,8 @@
 """How many opened emails two cores answer, beside a function that does nothing, and how long the first takes.
 
 Everything runs on this machine: the function under functions-framework as on Cloud Run, one instance of one
-process a core, the store, and the client, which takes its share of the same cores. Each shopper has a profile,
-and rows of neighbours are as long as they get. A first open ranks and stores what it shows; one within a
+process a core, the store, and the client, which takes its share of the same cores. Each shopper has a
+profile, and rows of neighbours are as long as they get. A first open ranks and stores what it shows; one within a
 minute shows that again. Prints figures and judges nothing.
 """
 
