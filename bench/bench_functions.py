@@ -2,8 +2,8 @@
 
 Everything runs on this machine: the function under functions-framework as on Cloud Run, one instance of one
 process a core, the store, and the client, which takes its share of the same cores. Each shopper has a
-profile, and rows of neighbours are as long as they get. A first open ranks and stores what it shows; one within a
-minute shows that again. Prints figures and judges nothing.
+profile, and rows of neighbours are as long as they get. A first open ranks and stores what it shows; one
+within a minute shows that again. Prints figures and judges nothing.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What differs between the recipients of one email that a mail service sends, and where it stands.
 
-A mail service fills tags of its own language into one email for all. To have one rendered for it, a template is
-filled with a marker for each such field, which no filter or escape changes; then each marker is replaced by the
-service's tag.
+A mail service fills tags of its own language into one email for all. To have one rendered for it, a template
+is filled with a marker for each such field, which no filter or escape changes; then each marker is replaced
+by the service's tag.
 """
 
 from __future__ import annotations
