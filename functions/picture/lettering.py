@@ -172,12 +172,21 @@ def _font(family: str, weight: str, size: float) -> ImageFont.FreeTypeFont:
 @lru_cache(maxsize=8192)
 def _has(family: str, sign: str) -> bool:
     """Whether the font can draw a character: Pillow does not say, but draws its box for those it lacks."""
-    return _drawn(family, sign) != _drawn(family, "\U0010fffe")
+    return _drawn(family, sign) != _box(family)
+
+
+@lru_cache(maxsize=64)
+def _box(family: str) -> tuple[tuple[int, int], bytes]:
+    return _drawn(family, "\U0010fffe")
 
 
 def _drawn(family: str, sign: str) -> tuple[tuple[int, int], bytes]:
-    face = ImageFont.truetype(
-        FONTS / f"{family}-{REGULAR}.ttf", _PROBE_SIZE, layout_engine=ImageFont.Layout.BASIC
-    )
-    mask, _ = face.getmask2(sign, mode="1")
+    mask, _ = _probe(family).getmask2(sign, mode="1")
     return mask.size, bytes(mask)
+
+
+@lru_cache(maxsize=64)
+def _probe(family: str) -> ImageFont.FreeTypeFont:
+    """Kept, as FreeType takes a millisecond for the first letter of each font that is opened."""
+    path = FONTS / f"{family}-{REGULAR}.ttf"
+    return ImageFont.truetype(path, _PROBE_SIZE, layout_engine=ImageFont.Layout.BASIC)
