@@ -13,7 +13,7 @@ import functions_framework
 
 from evermail.stores import open_store
 from evermail.tokens import Purpose, TokenSigner
-from functions import settings
+from functions import picture, settings
 from functions.client import create_evermail_js
 from functions.collect import create_collect
 from functions.email_events import EmailEvents
@@ -245,13 +245,17 @@ def evermail(request: flask.Request) -> flask.Response:
 
 
 _STARTS_EARLY = {"recommendations", "trending", "slot_image", "slot_click", "evermail"}
+_DRAWS = {"slot_image", "evermail"}
 
 
 def _start() -> None:
     """Begins what takes longest before the first request comes."""
     with contextlib.suppress(settings.SettingsError):  # the first request will be told
         config = settings.load_start(os.environ)
-        _recommender(config).start()
+        started = _recommender(config).start()
+        if os.environ.get("FUNCTION_TARGET") in _DRAWS:
+            # In the thread that has made it, and after that: beside it, it would hold up the first answers.
+            started.add_done_callback(lambda _: picture.warm(Look()))
 
 
 if flask.has_app_context():  # the framework imports its source inside the application it will serve
