@@ -62,8 +62,9 @@ bench-stores: $(VENV)/.demo  ## Documents a second of the stores
 	$(BIN)/python -m bench.bench_stores
 
 .PHONY: amp-validator
-amp-validator:  # the official AMP validator, where npm is there
-	@if command -v npm >/dev/null; then sh tests/amp/install_validator.sh; else echo "no npm: AMP validator tests will skip"; fi
+amp-validator: $(VENV)/.dev  # the official AMP validator, where npm is there
+	@if command -v npm >/dev/null; then $(BIN)/python -m evermail.campaigns.check.amp_validator.install; \
+		else echo "no npm: AMP validator tests will skip"; fi
 
 .PHONY: dataflow-graph flex-metadata flex-template
 dataflow-graph: $(VENV)/.demo  ## The job as Dataflow would get it, built offline (ARGS="--output job.json")

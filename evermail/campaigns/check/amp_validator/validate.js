@@ -1,6 +1,6 @@
 // Validates AMP4EMAIL documents, one a line: reads {"html": "..."} and answers
 // {"status": "PASS" | "FAIL", "errors": [{"line", "col", "severity", "code", "message"}]}.
-// Usage: node validate.js DIR, where DIR was filled by install_validator.sh.
+// Usage: node validate.js DIR, where DIR was filled by install.py beside this file.
 "use strict";
 
 const path = require("path");
