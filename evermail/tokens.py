@@ -59,6 +59,13 @@ class Recipient(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True
     """Whether the pseudonym is that of a `user_id` or of a `client_id`."""
 
 
+class Issued(msgspec.Struct, frozen=True):
+    """What a token says. `issued_at`, from which its age counts, is in whole seconds since the Unix epoch."""
+
+    recipient: Recipient
+    issued_at: int
+
+
 class TokenSigner:
     """Makes and checks recipient tokens.
 
@@ -73,13 +80,18 @@ class TokenSigner:
         self._clock = clock
         self._serializers: dict[str, URLSafeTimedSerializer] = {}
 
-    def sign(self, recipient: Recipient, *, purpose: str) -> str:
+    def sign(self, recipient: Recipient, *, purpose: str, issued_at: int | None = None) -> str:
         """A token of base64url characters and dots. `purpose` is what it may be used for.
+
+        `issued_at`, in whole seconds since the Unix epoch, is now unless it is given: a token that is made of
+        another one has the time of that one, so that nobody prolongs what they hold.
 
         Raises `ValueError` for a recipient with names so long that `verify` would refuse the token.
         """
-        signed = self._serializer(purpose).dumps(msgspec.to_builtins(recipient))
-        token = signed if isinstance(signed, str) else signed.decode()
+        serializer = self._serializer(purpose)
+        signer = _Signer(serializer.secret_keys, serializer.salt, **serializer.signer_kwargs)
+        signer.issued_at = self._clock() // clock.SECOND if issued_at is None else issued_at
+        token = signer.sign(serializer.dump_payload(msgspec.to_builtins(recipient))).decode()
         if len(token) > MAX_TOKEN_CHARS:
             raise ValueError(f"shopper and campaign make a token of more than {MAX_TOKEN_CHARS} characters")
         return token
@@ -87,6 +99,10 @@ class TokenSigner:
     def verify(self, token: str, *, purpose: str, max_age_us: int | None = None) -> Recipient:
         """The recipient of a token that is no older than `max_age_us`, by default what its purpose allows.
         Raises `InvalidToken`."""
+        return self.read(token, purpose=purpose, max_age_us=max_age_us).recipient
+
+    def read(self, token: str, *, purpose: str, max_age_us: int | None = None) -> Issued:
+        """The same with the time of the token, for others to be made of it. Raises `InvalidToken`."""
         if not token or len(token) > MAX_TOKEN_CHARS or not token.isascii():
             raise InvalidToken("malformed")
         if not _is_canonical(token.rpartition(".")[2]):
@@ -99,30 +115,34 @@ class TokenSigner:
             raise InvalidToken("malformed") from None
         if max_age_us is None:
             max_age_us = MAX_AGE_US.get(purpose, DEFAULT_MAX_AGE_US)
-        age_us = self._clock() - clock.from_datetime(signed_at)
+        issued_us = clock.from_datetime(signed_at)
+        age_us = self._clock() - issued_us
         if age_us > max_age_us or age_us < -clock.DAY:
             raise InvalidToken("expired")
         try:
-            return msgspec.convert(payload, Recipient)
+            return Issued(msgspec.convert(payload, Recipient), issued_us // clock.SECOND)
         except msgspec.ValidationError:
             raise InvalidToken("malformed") from None
 
     def _serializer(self, purpose: str) -> URLSafeTimedSerializer:
         serializer = self._serializers.get(purpose)
         if serializer is None:
-            read_clock = self._clock
-
-            class Signer(TimestampSigner):
-                def get_timestamp(self) -> int:
-                    return read_clock() // clock.SECOND
-
             serializer = self._serializers[purpose] = URLSafeTimedSerializer(
                 self._keys,
                 salt=f"evermail.{purpose}",
-                signer=Signer,
+                signer=_Signer,
                 signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
             )
         return serializer
+
+
+class _Signer(TimestampSigner):
+    """Signs with the time that it is told."""
+
+    issued_at = 0
+
+    def get_timestamp(self) -> int:
+        return self.issued_at
 
 
 def _is_canonical(signature: str) -> bool:

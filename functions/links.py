@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from evermail.shelf.presentation import RecommendedItem
-from evermail.tokens import Purpose, Recipient, TokenSigner
+from evermail.tokens import Issued, Purpose, TokenSigner
 
 
 class Links:
@@ -19,11 +19,12 @@ class Links:
         self._functions_url = functions_url
         self._signer = signer
 
-    def of(self, items: Sequence[RecommendedItem], recipient: Recipient) -> list[RecommendedItem]:
-        """The items with links that lead to the click, which takes a token of its own."""
+    def of(self, items: Sequence[RecommendedItem], email: Issued) -> list[RecommendedItem]:
+        """The items with links that lead to the click, which takes a token of its own. It ends when that of
+        the email does: who holds an old one gets no younger one for it."""
         if not self._functions_url:
             return list(items)
-        token = self._signer.sign(recipient, purpose=Purpose.SLOTS)
+        token = self._signer.sign(email.recipient, purpose=Purpose.SLOTS, issued_at=email.issued_at)
         base = f"{self._functions_url}/slot_click?"
         return [
             msgspec.structs.replace(item, url=base + urlencode({"t": token, "i": item.item_id}))

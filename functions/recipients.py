@@ -6,7 +6,7 @@ import math
 
 import flask
 
-from evermail.tokens import InvalidToken, Purpose, Recipient, TokenSigner
+from evermail.tokens import InvalidToken, Issued, Purpose, Recipient, TokenSigner
 from functions.rate_limit import RateLimit
 from functions.responses import Failure
 
@@ -22,11 +22,15 @@ class Recipients:
     def of(self, request: flask.Request) -> Recipient:
         """The recipient that the token names. Raises `Failure`: 400 without a token, 401 for one that is not
         valid, has expired, or is for another purpose, 429 for one that asks too often."""
+        return self.read(request).recipient
+
+    def read(self, request: flask.Request) -> Issued:
+        """The same with the time of the token, for others to be made of it. Raises as `of` does."""
         token = request.args.get("t")
         if not token:
             raise Failure(400, "token_missing", "the parameter t is required")
         try:
-            recipient = self._signer.verify(token, purpose=self._purpose)
+            issued = self._signer.read(token, purpose=self._purpose)
         except InvalidToken as error:
             expired = error.reason == "expired"
             raise Failure(
@@ -35,7 +39,7 @@ class Recipients:
                 "the link has expired" if expired else "the link is not valid",
                 headers={"WWW-Authenticate": 'Bearer realm="evermail", error="invalid_token"'},
             ) from None
-        wait_s = self._limit.wait_s(recipient)
+        wait_s = self._limit.wait_s(issued.recipient)
         if wait_s > 0.0:
             raise Failure(
                 429,
@@ -43,4 +47,4 @@ class Recipients:
                 "this email asks too often",
                 headers={"Retry-After": str(math.ceil(wait_s))},
             )
-        return recipient
+        return issued

@@ -75,12 +75,12 @@ class _Recommendations:
         check_method(request.method, _METHODS)
         if request.method == "OPTIONS":
             return amp.preflight("GET, HEAD")
-        recipient = self._recipients.of(request)
-        log.add(campaign=recipient.campaign)
-        answer = self._decide(recipient, request, log)
+        email = self._recipients.read(request)
+        log.add(campaign=email.recipient.campaign)
+        answer = self._decide(email.recipient, request, log)
         return json_response(
             {
-                "items": self._links.of(answer.items, recipient),
+                "items": self._links.of(answer.items, email),
                 "source": answer.source,
                 "as_of": clock.to_rfc3339(answer.as_of) if answer.as_of else None,
             }

@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 from itsdangerous.timed import TimestampSigner
 
 from evermail import clock
-from evermail.tokens import DEFAULT_MAX_AGE_US, MAX_AGE_US, InvalidToken, Purpose, Recipient, TokenSigner
+from evermail.tokens import (
+    DEFAULT_MAX_AGE_US,
+    MAX_AGE_US,
+    InvalidToken,
+    Issued,
+    Purpose,
+    Recipient,
+    TokenSigner,
+)
 
 NOW = 1_795_489_200 * clock.SECOND
 KEY, OLD_KEY, FOREIGN_KEY = "the-current-key-of-us", "an-older-key-of-ours", "somebody-elses-key!!"
@@ -114,6 +122,15 @@ def test_a_caller_may_want_it_fresher() -> None:
     token = signer(now_us=NOW - clock.MINUTE).sign(ANN, purpose="open")
     assert verify(token, max_age_us=clock.MINUTE) == ANN
     assert refused(token, max_age_us=clock.MINUTE - 1) == "expired"
+
+
+@given(age_s=st.integers(0, 29 * 86_400))
+def test_a_token_that_is_made_of_another_is_as_old(age_s: int) -> None:
+    old = signer(now_us=NOW - age_s * clock.SECOND).sign(ANN, purpose="open")
+    issued = signer().read(old, purpose="open")
+    assert issued == Issued(ANN, NOW // clock.SECOND - age_s)
+    made = signer().sign(ANN, purpose="slots", issued_at=issued.issued_at)
+    assert signer().read(made, purpose="slots") == issued
 
 
 # Tampering

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
 
 import flask
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from evermail import clock
 from evermail.serving import Recommender
 from evermail.stores import StoreError
+from evermail.tokens import Issued, Purpose, TokenSigner
 from functions.entry import endpoint
 from functions.rate_limit import BURST
 from functions.recommendations import create_recommendations
@@ -96,6 +98,16 @@ def test_errors_are_coded_and_readable_for_a_trusted_sender(
 
 def test_a_token_works_for_thirty_days() -> None:
     assert ask(get({"t": token(age_us=MONTH)})).status_code == 200
+
+
+def test_links_of_an_old_email_are_as_old() -> None:
+    settings = replace(fakes.RECOMMENDATIONS, functions_url="https://live.shop.example")
+    handler = create_recommendations(settings, FakeRecommender, fakes.FakeMemory, clock=fakes.now)
+    age_us = MONTH - clock.SECOND
+    response = endpoint("recommendations", lambda: handler)(get({"t": token(age_us=age_us)}))
+    [link, *_] = [parse_qs(urlsplit(item["url"]).query)["t"][0] for item in body_of(response)["items"]]
+    issued = TokenSigner([fakes.KEY], clock=fakes.now).read(link, purpose=Purpose.SLOTS)
+    assert issued == Issued(fakes.RECIPIENT, (fakes.NOW_US - age_us) // clock.SECOND)
 
 
 def test_errors_have_the_headers_of_version_1_too() -> None:
