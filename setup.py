@@ -17,7 +17,7 @@ ARCHIVE = [*CLI, "google-cloud-bigquery>=3.25,<4"]
 BABEL = ["babel>=2.14,<3"]
 PICTURES = ["pillow>=11,<13", "urllib3>=2.2,<3"]
 FUNCTIONS = ["functions-framework>=3.8,<4", "flask>=3,<4", "google-cloud-pubsub>=2.27,<3", *BABEL, *PICTURES]
-CAMPAIGNS = ["jinja2>=3.1,<4", *BABEL]
+CAMPAIGNS = [*CLI, "jinja2>=3.1,<4", "pyyaml>=6,<7", *BABEL]
 CATALOG = [*CLI, *BABEL, "httpx>=0.27,<1", "tenacity>=8.5,<10"]
 DEAD_LETTERS = [*CLI, *SEALING, "google-cloud-pubsub>=2.27,<3", "google-cloud-secret-manager>=2.20,<3"]
 RULES = [*CLI, "pyyaml>=6,<7"]
@@ -97,6 +97,7 @@ setup(
         # Commands of other packages join the command line by name, so evermail/ need not import them.
         "evermail.commands": [
             "archive=evermail.archive.command:archive",
+            "campaign=evermail.campaigns.command:campaign",
             "catalog=evermail.catalog.command:catalog",
             "dead-letters=evermail.dead_letters.command:dead_letters",
             "demo=demo.command:demo",
@@ -106,5 +107,7 @@ setup(
             "rules=evermail.shelf.rules_command:rules",
             "static=evermail.shelf.static_command:static",
         ],
+        # Subcommands of `evermail campaign`, in the same way
+        "evermail.campaign_commands": ["preview=demo.studio.command:preview"],
     },
 )

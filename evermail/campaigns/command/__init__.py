@@ -1,0 +1,49 @@
+"""`evermail campaign`: from a template to a campaign in the mail service, one file a subcommand.
+
+Other packages offer subcommands by the entry point group `evermail.campaign_commands`, as the page that
+`preview` serves needs what this package may not import.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, NoReturn
+
+import typer
+
+GROUP = "evermail.campaign_commands"
+
+SUBCOMMANDS = ("new", "build", "check", "tokens", "export", "send")
+"""Each the function of this name in the module of this name, in the order in which they are used."""
+
+campaign = typer.Typer(
+    help="From a template to a live email in your mail service.",
+    epilog="Example: evermail campaign new autumn",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+def _add(name: str, load: Callable[[], Any]) -> None:
+    try:
+        command = load()
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").replace("_", "-")
+        command = partial(_without, name, missing)
+        command.__doc__ = f"Not installed: needs {missing}."
+    campaign.command(name)(command)
+
+
+def _without(name: str, missing: str) -> NoReturn:
+    print(f"evermail campaign {name}: needs {missing}: pip install evermail[campaigns]", file=sys.stderr)
+    raise typer.Exit(2)
+
+
+for _name in SUBCOMMANDS:
+    _add(_name, lambda name=_name: getattr(import_module(f"{__name__}.{name}"), name))  # type: ignore[misc]
+for _entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+    _add(_entry.name, _entry.load)
