@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evermail.campaigns.dialects.base import Envelope
-from evermail.campaigns.dialects.steps import columns
+from evermail.campaigns.dialects.steps import recipients
 from evermail.campaigns.dialects.substitution import replaced
 from evermail.campaigns.merge import Field
 from evermail.campaigns.render import Parts
@@ -62,11 +62,7 @@ class Mailgun:
         post = "import httpx, json, os; print(httpx.post('https://api.mailgun.net/v3/DOMAIN/messages', "
         post += "auth=('api', os.environ['KEY']), data=json.load(open('payload.json'))).text)"
         return [
-            columns(envelope.campaign, fields),
-            "Build again with `--recipients` and the file that this made, and `payload.json` (or several, of "
-            f"{self.most_addressees:,} recipients each) has all form fields. Without, it has one example: "
-            f"`to` and "
-            "`recipient-variables` are yours to fill in.",
+            recipients(self.most_addressees, "`to` and `recipient-variables`"),
             f'Send it; these are form fields, not a JSON body: `python -c "{post}"` (in the EU: '
             "`api.eu.mailgun.net`).",
             "Turn off Mailgun's own unsubscribe handling for the domain: the email has its headers already.",

@@ -11,7 +11,7 @@ from email.utils import parseaddr
 from typing import Any
 
 from evermail.campaigns.dialects.base import Envelope
-from evermail.campaigns.dialects.steps import columns
+from evermail.campaigns.dialects.steps import recipients
 from evermail.campaigns.dialects.substitution import replaced
 from evermail.campaigns.merge import Field
 from evermail.campaigns.render import Parts
@@ -70,11 +70,7 @@ class SendGrid:
         return [
             "Use the API: SendGrid's Marketing Campaigns take no AMP part. Authenticate the domain of the "
             "sender.",
-            columns(envelope.campaign, fields),
-            "Build again with `--recipients` and the file that this made, and `payload.json` (or several, of "
-            f"{self.most_addressees:,} recipients each) is the whole call. Without, it has one example: "
-            f"give each "
-            "recipient an entry of `personalizations` like it.",
+            recipients(self.most_addressees, "`personalizations`"),
             'Send it: `curl -X POST https://api.sendgrid.com/v3/mail/send -H "Authorization: Bearer $KEY" '
             "-H 'Content-Type: application/json' -d @payload.json`.",
             "Turn off SendGrid's subscription tracking, which would put a second unsubscribe link in.",

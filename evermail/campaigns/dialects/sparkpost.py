@@ -10,7 +10,7 @@ from typing import Any
 
 from evermail.campaigns.dialects.base import Envelope, MergeFailed
 from evermail.campaigns.dialects.mustache import each_tag
-from evermail.campaigns.dialects.steps import columns
+from evermail.campaigns.dialects.steps import recipients
 from evermail.campaigns.merge import Field
 from evermail.campaigns.render import Parts
 
@@ -87,11 +87,7 @@ class SparkPost:
         return [
             "Use the API: SparkPost's template language, and with it the tags, does not run in what comes "
             "by SMTP.",
-            columns(envelope.campaign, fields),
-            "Build again with `--recipients` and the file that this made, and `payload.json` (or several, of "
-            f"{self.most_addressees:,} recipients each) is the whole call. Without, it has one example: "
-            f"give each "
-            "recipient an entry of `recipients` like it.",
+            recipients(self.most_addressees, "`recipients`"),
             'Send it: `curl -X POST https://api.sparkpost.com/api/v1/transmissions -H "Authorization: $KEY" '
             "-H 'Content-Type: application/json' -d @payload.json` (in the EU: `api.eu.sparkpost.com`).",
         ]

@@ -21,12 +21,23 @@ def columns(campaign: str, fields: Sequence[Field]) -> str:
     return made
 
 
+def recipients(number: int, where: str) -> str:
+    """How the recipients get into the calls of an API that are made here."""
+    return (
+        "Build with `--recipients audience.csv`: tokens are made on the way, and `payload.json`, or "
+        "several of "
+        f"{number:,} recipients each, are whole calls. Without, it has one made-up recipient in {where}: "
+        f"take that "
+        "as the example for what your own program puts there."
+    )
+
+
 def one_click(url: str) -> str:
     """What to set where the service lets an email have headers of its own."""
     return (
         f"Set two headers of the email: `List-Unsubscribe: <{url}>` and "
         "`List-Unsubscribe-Post: List-Unsubscribe=One-Click`. Where the service insists on its own, people "
-        "leave in two places, there and by the link in the email: bring both lists together before each campaign."
+        "leave in two places, there and by the link in the email: bring the lists together before a campaign."
     )
 
 
