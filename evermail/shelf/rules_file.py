@@ -1,144 +1,47 @@
 """Reads a shop's rules from their YAML file, and says of each mistake where it is and what to write instead.
 
-YAML's own types are narrowed to those that JSON has: `2026-11-27` stays text here, and what a day or a moment
-means is decided by the field that it stands in.
+What a day or a moment means is decided by the field that it stands in.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-import yaml
 
-from evermail.shelf.complaints import Path, complaints, kind_of
-from evermail.shelf.policy import MAX_RULES, Action, Fatigue, Policy, PriceRange, Rule, Where
+from evermail.complaints import Path, kind_of
+from evermail.shelf.policy import MAX_RULES, Action, Policy, Rule
+from evermail.written_yaml import Refused, Written
 
-MAX_BYTES = 1_000_000
-
-MOST_TOLD = 50
-"""Of the mistakes in a file: whoever mends so many checks it again."""
+_TOO_MANY = "give them a custom_label in the feed, and name that"
+_UNWRITTEN = ("line",)
 
 
-class Problem(msgspec.Struct, frozen=True, order=True):
-    """One mistake in a file. `remedy` is what to do about it, empty where `what` says it all."""
-
-    line: int
-    what: str
-    remedy: str = ""
-
-
-class RulesRefused(Exception):
-    """A file that cannot be used, with all that is wrong in it, as far as it could be read.
-
-    `problems` are the first of them by line, and `more` says how many follow.
-    """
-
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        found = sorted(set(problems))
-        self.problems, self.more = found[:MOST_TOLD], len(found[MOST_TOLD:])
-        super().__init__("; ".join(f"line {one.line}: {one.what}" for one in self.problems))
+class RulesRefused(Refused):
+    """A file of rules that cannot be used."""
 
 
 def read_rules(text: str) -> Policy:
     """The policy of a file; an empty one says nothing and is right. Raises `RulesRefused`."""
-    written = _Written(text)
+    try:
+        written = Written(text)
+    except Refused as refused:
+        raise RulesRefused(refused.problems) from None
     policy = _Reader(written).policy()
     if written.problems:
         raise RulesRefused(written.problems)
     return policy
 
 
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """YAML without its timestamps, and without its references: a few lines of them can stand for millions."""
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
-            line, what = event.start_mark.line + 1, f"`*{event.anchor}` refers to another part of the file"
-            raise RulesRefused([Problem(line, what, "write out here what it stands for")])
-        return super().compose_node(parent, index)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
-    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-class _Written:
-    """The content of a file, and for each part of it the line where it stands."""
-
-    def __init__(self, text: str) -> None:
-        self.problems: list[Problem] = []
-        self._lines: dict[Path, int] = {}
-        if len(text.encode("utf-8", "surrogateescape")) > MAX_BYTES:
-            raise RulesRefused([Problem(1, f"the file has more than {MAX_BYTES:,} bytes")])
-        try:
-            self._loader = _Loader(text)
-            node = self._loader.get_single_node()
-            self.content: Any = {} if node is None else self._value(node, ())
-        except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark is not None else 1
-            what = f"this is not YAML: {error.problem or error.context}"
-            raise RulesRefused(
-                [Problem(line, what, "look at the indentation, colons and quotes here")]
-            ) from None
-        except yaml.reader.ReaderError as error:
-            line = text.count("\n", 0, error.position) + 1
-            what = f"this is not YAML: there is a character {error.character:#x}"
-            raise RulesRefused([Problem(line, what, "delete it, and type the line anew")]) from None
-        except RecursionError:
-            raise RulesRefused([Problem(1, "its parts are too deep in each other")]) from None
-
-    def line(self, path: Path) -> int:
-        """Where a part stands, or what it would be part of."""
-        while path and path not in self._lines:
-            path = path[:-1]
-        return self._lines.get(path, 1)
-
-    def problem(self, path: Path, what: str, remedy: str = "") -> None:
-        self.problems.append(Problem(self.line(path), what, remedy))
-
-    def _value(self, node: yaml.Node, path: Path) -> Any:
-        self._lines.setdefault(path, node.start_mark.line + 1)
-        if isinstance(node, yaml.SequenceNode):
-            return [self._value(one, (*path, place)) for place, one in enumerate(node.value)]
-        if not isinstance(node, yaml.MappingNode):
-            return self._scalar(node)
-        found: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = str(key_node.value)
-            key_line = key_node.start_mark.line + 1
-            _check_characters(key, key_line)
-            if key in found:
-                self.problems.append(Problem(key_line, f"`{key}` is here a second time", "keep one of them"))
-            self._lines[*path, key] = key_line
-            found[key] = self._value(value_node, (*path, key))
-        return found
-
-    def _scalar(self, node: yaml.Node) -> Any:
-        _check_characters(node.value, node.start_mark.line + 1)
-        try:
-            return self._loader.construct_object(node)
-        except (ValueError, LookupError, AttributeError):  # what PyYAML lets through of a wrong `!!int` or so
-            line, kind = node.start_mark.line + 1, node.tag.rpartition(":")[2]
-            remedy = "write it in quotes if it is text"
-            raise RulesRefused(
-                [Problem(line, f"{node.value[:40]!r} cannot be read as {kind}", remedy)]
-            ) from None
-
-
 class _Reader:
     """Makes a policy of what is written, noting what is wrong with it."""
 
-    def __init__(self, written: _Written) -> None:
+    def __init__(self, written: Written) -> None:
         self._written = written
         self._zone = ZoneInfo("UTC")
 
@@ -147,10 +50,10 @@ class _Reader:
         if not isinstance(content, dict):
             self._written.problem((), f"the file is {kind_of(content)}", "begin it with `rules:`")
             return Policy()
-        self._known((), content, Policy)
         fields = {name: value for name, value in content.items() if name != "rules"}
+        self._written.check_names((), fields, Policy, unwritten=_UNWRITTEN)
         self._read_zone(fields)
-        policy = self._converted((), fields, Policy) or Policy()
+        policy = self._written.converted((), fields, Policy, too_many=_TOO_MANY) or Policy()
         return msgspec.structs.replace(policy, rules=tuple(self._rules(content.get("rules"))))
 
     def _read_zone(self, fields: dict[str, Any]) -> None:
@@ -180,10 +83,10 @@ class _Reader:
             line = self._written.line(path)
             with_moments = self._with_moments(path, fields)
             if isinstance(fields, dict):
-                self._known(path, fields, Rule)
+                self._written.check_names(path, fields, Rule, unwritten=_UNWRITTEN)
                 self._check(path, with_moments)
                 self._check_name(path, fields.get("name"), line, names)
-            rule = self._converted(path, with_moments, Rule)
+            rule = self._written.converted(path, with_moments, Rule, too_many=_TOO_MANY)
             if rule is not None:
                 yield msgspec.structs.replace(rule, line=line)
 
@@ -246,47 +149,10 @@ class _Reader:
             self._written.problem((*path, "name"), what, "give each a name of its own")
         names.setdefault(name, line)
 
-    def _known(self, path: Path, fields: Any, kind: type[msgspec.Struct]) -> None:
-        """Notes names that a part cannot have, and those of its parts."""
-        if not isinstance(fields, dict):
-            return
-        names = _names(kind)
-        for name in fields:
-            if name in names:
-                continue
-            close = get_close_matches(name, names, n=1, cutoff=0.7)
-            remedy = f"did you mean `{close[0]}`?" if close else f"there can be: {', '.join(names)}"
-            self._written.problem((*path, name), f"there is no `{name}` here", remedy)
-        if kind is Rule:
-            self._known((*path, "where"), fields.get("where"), Where)
-        elif kind is Where:
-            self._known((*path, "price"), fields.get("price"), PriceRange)
-        elif kind is Policy:
-            self._known(("fatigue",), fields.get("fatigue"), Fatigue)
-
-    def _converted(self, path: Path, value: Any, kind: Any) -> Any:
-        """None if there are mistakes, all of which are noted."""
-        wrong = list(complaints(value, kind))
-        for within, what, remedy in wrong:
-            full = (*path, *within)
-            named = [part for part in full if isinstance(part, str)]
-            where = f"{named[-1] or repr('')}: " if named and named[-1] != "rules" else ""
-            self._written.problem(full, f"{where}{what}", remedy)
-        return None if wrong else msgspec.convert(value, kind)
-
-
-def _check_characters(text: str, line: int) -> None:
-    """Raises `RulesRefused` for what cannot be stored: a half of a pair of UTF-16, written as `\\ud83d`."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        half = f"{text[error.start]!r} is half a character"
-        raise RulesRefused([Problem(line, half, "type the character itself")]) from None
-
 
 def _names(kind: type[msgspec.Struct]) -> list[str]:
     """What a part may have in a file."""
-    return [field.encode_name for field in msgspec.structs.fields(kind) if field.name != "line"]
+    return [field.encode_name for field in msgspec.structs.fields(kind) if field.name not in _UNWRITTEN]
 
 
 def _holds_no_price(price: Any) -> bool:

@@ -8,20 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
+from evermail.file_schema import schema_of
 from evermail.shelf.policy import Action, Policy
 
 
 def schema() -> dict[str, Any]:
     """The schema, in JSON Schema 2020-12."""
-    made = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(Policy)))  # a default may be a tuple
+    made = schema_of(Policy, "Rules of a shop for its emails")
     parts = made["$defs"]
-    for part in parts.values():
-        part["additionalProperties"] = False
-        for name, field in part["properties"].items():
-            if {"type": "null"} in field.get("anyOf", ()):
-                part["properties"][name] = field["anyOf"][0]  # one leaves it out rather than write null
     rule = parts["Rule"]["properties"]
     del rule["line"]
     for name in ("from", "until"):
@@ -33,8 +27,4 @@ def schema() -> dict[str, Any]:
     parts["Rule"]["oneOf"] = [{"required": [str(action)]} for action in Action]
     for name in ("Where", "PriceRange"):
         parts[name]["minProperties"] = 1
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Rules of a shop for its emails",
-        **made,
-    }
+    return made

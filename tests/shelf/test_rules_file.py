@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from evermail import documents
 from evermail.documents import Rules
 from evermail.shelf.policy import MAX_RULES, Fatigue, Policy, PriceRange, Rule, Where
-from evermail.shelf.rules_file import MOST_TOLD, Problem, RulesRefused, read_rules
+from evermail.shelf.rules_file import RulesRefused, read_rules
 from evermail.shelf.schema import schema
+from evermail.written_yaml import MOST_TOLD, Problem
 
 WHOLE = """\
 # What opened emails show.

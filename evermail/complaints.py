@@ -29,6 +29,9 @@ _KINDS = {
 }
 _PARTS = {"array": "values", "object": "names"}
 _BOUNDS = {">=": "at least", ">": "more than", "<=": "at most", "<": "less than"}
+TOO_MANY = "leave some of them out"
+"""What to do about a list that is too long. Where more can be said, this is what to replace."""
+
 _REMEDIES = {
     "str": "put it in quotes",
     "array": "write a list, even of one: [this]",
@@ -49,28 +52,40 @@ def complaints(value: Any, kind: Any) -> Iterator[tuple[Path, str, str]]:
         return
     except msgspec.ValidationError as error:
         message = str(error)
-    bare = _bare(kind)
-    if isinstance(value, dict) and isinstance(bare, type) and issubclass(bare, msgspec.Struct):
-        for field in msgspec.structs.fields(bare):
-            name = field.encode_name
-            if name in value:
-                yield from _within(name, value[name], field.type)
-            elif field.required:
-                yield (), f"`{name}` is missing", f"add `{name}: ...`"
-    elif isinstance(value, dict) and get_origin(bare) is dict:
+    plain = bare(kind)
+    if isinstance(value, dict) and isinstance(plain, type) and issubclass(plain, msgspec.Struct):
+        of_fields = list(_of_fields(value, plain))
+        yield from of_fields or [
+            ((), message.partition(_WITHIN)[0], "")
+        ]  # else its fields do not go together
+    elif isinstance(value, dict) and get_origin(plain) is dict:
         if _WITHIN not in message:
             yield (), *_told(message)
             return
-        key_kind, value_kind = get_args(bare)
+        key_kind, value_kind = get_args(plain)
         for name, one in value.items():
             yield from _within(name, name, key_kind)
             yield from _within(name, one, value_kind)
     else:
         if _WITHIN not in message:
             yield (), *_told(message)
-        if isinstance(value, list) and get_origin(bare) is tuple:
+        if isinstance(value, list) and get_origin(plain) is tuple:
             for place, one in enumerate(value):
-                yield from _within(place, one, get_args(bare)[0])
+                yield from _within(place, one, get_args(plain)[0])
+
+
+def _of_fields(value: dict[str, Any], kind: type[msgspec.Struct]) -> Iterator[tuple[Path, str, str]]:
+    for field in msgspec.structs.fields(kind):
+        name = field.encode_name
+        if name in value:
+            yield from _within(name, value[name], field.type)
+        elif field.required:
+            yield (), *missing(name)
+
+
+def missing(name: str) -> tuple[str, str]:
+    """What is wrong where there is no such name, and what to do about it."""
+    return f"`{name}` is missing", f"add `{name}: ...`"
 
 
 def _within(step: str | int, value: Any, kind: Any) -> Iterator[tuple[Path, str, str]]:
@@ -78,12 +93,12 @@ def _within(step: str | int, value: Any, kind: Any) -> Iterator[tuple[Path, str,
         yield (step, *path), what, remedy
 
 
-def _bare(kind: Any) -> Any:
+def bare(kind: Any) -> Any:
     """A type without its bounds, and without the None of what may be left out."""
     if get_origin(kind) is Annotated:
-        return _bare(get_args(kind)[0])
+        return bare(get_args(kind)[0])
     if NoneType in get_args(kind):
-        return _bare(next(one for one in get_args(kind) if one is not NoneType))
+        return bare(next(one for one in get_args(kind) if one is not NoneType))
     return kind
 
 
@@ -98,8 +113,7 @@ def _told(message: str) -> tuple[str, str]:
         if not found[2]:
             return f"this has to be {bound}", ""
         many = found[1] == "array" and found[3].startswith("<")
-        remedy = "give them a custom_label in the feed, and name that" if many else ""
-        return f"there have to be {bound} {_PARTS.get(found[1], 'characters')}", remedy
+        return f"there have to be {bound} {_PARTS.get(found[1], 'characters')}", TOO_MANY if many else ""
     return message, ""
 
 
