@@ -66,7 +66,9 @@ class AmpValidator:
 
     def complaints(self, document: str) -> list[Complaint]:
         """What it finds wrong with an AMP part: nothing if it passes. Raises `ValidatorMissing`."""
-        question = json.dumps({"html": document}) + "\n"  # all ASCII: half a surrogate pair goes through as well
+        question = (
+            json.dumps({"html": document}) + "\n"
+        )  # all ASCII: half a surrogate pair goes through as well
         with self._turn:
             process = self._running()
             assert process.stdin

@@ -36,7 +36,9 @@ def install(tell: Callable[[str], None]) -> Path:
         return into
     npm = shutil.which("npm")
     if npm is None:
-        raise InstallFailed("npm is not installed: install Node 18 or later (https://nodejs.org), which has it")
+        raise InstallFailed(
+            "npm is not installed: install Node 18 or later (https://nodejs.org), which has it"
+        )
     try:
         into.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=into) as work:
@@ -48,7 +50,15 @@ def install(tell: Callable[[str], None]) -> Path:
                     raise InstallFailed(f"next@{NEXT_VERSION} has no file {_MEMBER}")
                 (Path(work) / RULES).write_bytes(taken.read())
             quiet = ("--silent", "--no-audit", "--no-fund", "--no-save")
-            _run(npm, "install", *quiet, "--prefix", str(into), f"amphtml-validator@{VALIDATOR_VERSION}", cwd=into)
+            _run(
+                npm,
+                "install",
+                *quiet,
+                "--prefix",
+                str(into),
+                f"amphtml-validator@{VALIDATOR_VERSION}",
+                cwd=into,
+            )
             (Path(work) / RULES).replace(rules)  # last: its presence says that the rest is complete
     except (OSError, KeyError, tarfile.TarError) as problem:
         raise InstallFailed(f"the AMP validator could not be put into {into}: {problem}") from None
