@@ -1,13 +1,73 @@
-"""Builds an email for a mail service: a template and what stands for all, in the service's own language."""
+"""Builds an email for a mail service, from a template and what is known when it is made."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
 
-from evermail.campaigns.context import Context
-from evermail.campaigns.dialects import Dialect
-from evermail.campaigns.merge import Field, with_tags
+import msgspec
+
+from evermail.campaigns.addressing import Addressed, CannotAddress, values
+from evermail.campaigns.brand import Brand
+from evermail.campaigns.context import Context, EmailRecipient
+from evermail.campaigns.dialects import Addressee, Dialect, Envelope
+from evermail.campaigns.dialects.raw import message
+from evermail.campaigns.folder import MESSAGES, STEPS, Built, write_description, write_parts
+from evermail.campaigns.instructions import instructions
+from evermail.campaigns.merge import Field, any_item, everybody, fields_of, with_tags
 from evermail.campaigns.render import Parts, Renderer
+from evermail.campaigns.snapshot import Snapshot
+
+EXAMPLE = Addressee("someone@example.com", {field: f"THEIR-{field}" for field in Field})
+"""Stands in a payload where no recipients are given."""
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be built. `sent_at` is in microseconds; `sender` and `reply_to` are addresses."""
+
+    template: str
+    brand: Brand
+    campaign: str
+    endpoint: str
+    sent_at: int
+    sender: str
+    reply_to: str | None = None
+    category: str = ""
+    layout: Literal["grid", "carousel"] = "grid"
+    first_name: bool = False
+
+    def context(self, recipient: EmailRecipient) -> Context:
+        """What the template is filled with, without any product. Raises `ValueError`."""
+        return Context(
+            campaign=self.campaign,
+            brand=self.brand,
+            recipient=recipient,
+            endpoint=self.endpoint,
+            sent_at=self.sent_at,
+            category=self.category,
+            layout=self.layout,
+        )
+
+    def envelope(self, unsubscribe_url: str, addressees: Sequence[Addressee] = ()) -> Envelope:
+        return Envelope(
+            campaign=self.campaign,
+            sender=self.sender,
+            reply_to=self.reply_to,
+            unsubscribe_url=unsubscribe_url,
+            sent_at=self.sent_at,
+            addressees=addressees,
+        )
+
+
+def is_about_products(template: str, renderer: Renderer) -> bool:
+    """Whether its emails are about products of each recipient, as its sample is. Raises `TemplateProblem`."""
+    return bool(renderer.sample_context(template).about)
+
+
+def is_about_category(template: str, renderer: Renderer) -> bool:
+    """Whether its emails are about a category. Raises `TemplateProblem`."""
+    return bool(renderer.sample_context(template).category)
 
 
 def dialect_parts(
@@ -15,13 +75,7 @@ def dialect_parts(
 ) -> Parts:
     """The parts of an email for all, as the service is to get them: `context` has `everybody()` for its
     recipient. Raises `TemplateProblem`."""
-    parts = (renderer or Renderer()).render(template, context)
-    return Parts(
-        subject=with_tags(parts.subject, dialect.tag),
-        text=with_tags(parts.text, dialect.tag),
-        amp=with_tags(dialect.protect_amp(parts.amp), lambda field: dialect.tag(field, html=True)),
-        html=with_tags(parts.html, lambda field: dialect.tag(field, html=True)),
-    )
+    return _in_dialect((renderer or Renderer()).render(template, context), dialect)
 
 
 def merged_parts(parts: Parts, dialect: Dialect, values: Mapping[Field, str]) -> Parts:
@@ -32,3 +86,127 @@ def merged_parts(parts: Parts, dialect: Dialect, values: Mapping[Field, str]) ->
         amp=dialect.merged(parts.amp, values, html=True),
         html=dialect.merged(parts.html, values, html=True),
     )
+
+
+def write_for_all(
+    folder: Path,
+    order: Order,
+    dialect: Dialect,
+    renderer: Renderer,
+    snapshot: Snapshot,
+    addressed: Iterable[Addressed] | None = None,
+) -> int:
+    """One email that the service merges, with the calls of its API if it has one, and how many it is for.
+
+    Raises `TemplateProblem`, `CannotAddress`, `ValueError` and `StoreError`.
+    """
+    about = [any_item()] if is_about_products(order.template, renderer) else []
+    context = msgspec.structs.replace(
+        order.context(everybody(first_name=order.first_name)),
+        about=about,
+        items=snapshot.for_everybody(order.category),
+    )
+    marked = renderer.render(order.template, context)
+    used = fields_of("\n".join(msgspec.structs.astuple(marked))) | {Field.UNSUBSCRIBE}
+    fields = [field for field in Field if field in used]
+    parts = _in_dialect(marked, dialect)
+    write_parts(folder, parts)
+    envelope = order.envelope(with_tags(context.unsubscribe_url, dialect.tag))
+    number = 0
+    for call, addressees in enumerate(_calls(dialect, addressed, fields), start=1):
+        payload = dialect.payload(parts, msgspec.structs.replace(envelope, addressees=addressees))
+        if payload is not None:
+            name = "payload.json" if call == 1 else f"payload-{call}.json"
+            _write_json(folder / name, payload)
+        number += len(addressees) if addressed is not None else 0
+    _describe(folder, order, dialect, envelope, fields, number)
+    return number
+
+
+def write_messages(
+    folder: Path,
+    order: Order,
+    dialect: Dialect,
+    renderer: Renderer,
+    snapshot: Snapshot,
+    addressed: Iterable[Addressed],
+) -> int:
+    """A whole message for each recipient, with what is picked for them, and how many there are.
+
+    Raises `TemplateProblem`, `CannotAddress`, `ValueError` and `StoreError`.
+    """
+    (folder / MESSAGES).mkdir()
+    number = 0
+    for number, one in enumerate(addressed, start=1):
+        parts, envelope = personal(order, one, renderer, snapshot)
+        try:
+            mime = message(parts, envelope)
+        except ValueError as problem:
+            raise CannotAddress(f"{one.person.place}: {problem}; mend it") from None
+        (folder / MESSAGES / f"{number:06}.eml").write_bytes(mime.as_bytes())
+        if (payload := dialect.payload(parts, envelope)) is not None:
+            _write_json(folder / MESSAGES / f"{number:06}.json", payload)
+    _describe(folder, order, dialect, order.envelope(""), [], number)
+    return number
+
+
+def personal(order: Order, one: Addressed, renderer: Renderer, snapshot: Snapshot) -> tuple[Parts, Envelope]:
+    """The email of one recipient, rendered for them. Raises as `write_messages` does."""
+    recipient = one.person.recipient
+    items = (
+        snapshot.for_everybody(order.category)
+        if order.category
+        else snapshot.for_shopper(recipient.shopper, recipient.campaign)
+    )
+    context = msgspec.structs.replace(
+        order.context(EmailRecipient(one.tokens, one.person.first_name or None)), about=one.about, items=items
+    )
+    parts = renderer.render(order.template, context)
+    return parts, order.envelope(context.unsubscribe_url, [Addressee(one.person.email, {})])
+
+
+def _in_dialect(marked: Parts, dialect: Dialect) -> Parts:
+    """Rendered parts with the service's tags in the places of markers."""
+    return Parts(
+        subject=with_tags(marked.subject, dialect.tag),
+        text=with_tags(marked.text, dialect.tag),
+        amp=with_tags(dialect.protect_amp(marked.amp), lambda field: dialect.tag(field, html=True)),
+        html=with_tags(marked.html, lambda field: dialect.tag(field, html=True)),
+    )
+
+
+def _calls(
+    dialect: Dialect, addressed: Iterable[Addressed] | None, fields: Sequence[Field]
+) -> Iterator[list[Addressee]]:
+    """The addressees of each call of the service's API; one example if nobody is given."""
+    if addressed is None:
+        example = Addressee(EXAMPLE.email, {field: EXAMPLE.values[field] for field in fields})
+        yield [example] if dialect.most_addressees else []
+        return
+    batch: list[Addressee] = []
+    for one in addressed:
+        batch.append(Addressee(one.person.email, values(one, fields)))
+        if len(batch) == dialect.most_addressees:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _describe(
+    folder: Path, order: Order, dialect: Dialect, envelope: Envelope, fields: Sequence[Field], number: int
+) -> None:
+    built = Built(
+        template=order.template,
+        service=dialect.name,
+        campaign=order.campaign,
+        endpoint=order.endpoint,
+        sent_at=order.sent_at,
+        messages=number,
+    )
+    write_description(folder, built)
+    (folder / STEPS).write_text(instructions(built, dialect, envelope, fields), encoding="utf-8")
+
+
+def _write_json(path: Path, payload: Mapping[str, object]) -> None:
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(payload), indent=2) + b"\n")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from enum import StrEnum
+from urllib.parse import quote
 
 from evermail.campaigns.context import EmailRecipient, Tokens
 from evermail.serving import RecommendedItem
@@ -36,6 +37,8 @@ ITEM_FIELDS = (Field.ITEM_TITLE, Field.ITEM_PRICE, Field.ITEM_IMAGE, Field.ITEM_
 """Of the item that an email is about."""
 
 _URLS = (Field.ITEM_IMAGE, Field.ITEM_URL)
+_LOOKALIKES = str.maketrans({"<": "‹", ">": "›", '"': "”", "{": "(", "}": ")"})
+_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _BASE = "https://merge.invalid/"
 _MARKER = re.compile("(?:https://merge\\.invalid/)?MERGE-(" + "|".join(Field) + ")-MERGE")
 
@@ -71,3 +74,13 @@ def fields_of(rendered: str) -> set[Field]:
 def with_tags(rendered: str, tag: Callable[[Field], str]) -> str:
     """A rendered part with tags in the places of its markers."""
     return _MARKER.sub(lambda found: tag(Field(found[1])), rendered)
+
+
+def harmless(field: Field, value: str) -> str:
+    """A value that a service may put into text and HTML alike: several replace tags without escaping.
+
+    What could be taken for markup or for a tag becomes a character that looks like it; URLs are encoded.
+    """
+    if field in _URLS:
+        return quote(value, safe="%/:?#[]@!$&()*+,;=~-._'")
+    return _INVISIBLE.sub(" ", value).translate(_LOOKALIKES).strip()

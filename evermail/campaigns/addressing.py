@@ -1,0 +1,121 @@
+"""Turns the people of an audience into addressees: with their tokens, and what their email is about.
+
+In batches, so that a hundred thousand of them need no more memory than a few hundred, and a store is asked
+once for many. Who wants no email is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import msgspec
+
+from evermail.campaigns.context import Tokens
+from evermail.campaigns.merge import ITEM_FIELDS, Field, harmless
+from evermail.campaigns.snapshot import Snapshot
+from evermail.serving import RecommendedItem
+from evermail.tokens import Recipient
+
+BATCH = 100
+"""People in one look at the store."""
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """One recipient. `recipient` names them in tokens; `names` are all pseudonyms that they may be known by.
+    `place` is where they stand in a file, for messages."""
+
+    email: str
+    recipient: Recipient
+    names: tuple[str, ...]
+    first_name: str = ""
+    item_ids: tuple[str, ...] = ()
+    place: str = ""
+
+
+class Addressed(msgspec.Struct, frozen=True):
+    """A person with all that an email of theirs needs."""
+
+    person: Person
+    tokens: Tokens
+    about: list[RecommendedItem]
+
+
+class CannotAddress(Exception):
+    """Somebody who cannot get this email: the message says where they stand, why, and what to do."""
+
+
+class Addressing:
+    """Makes people into addressees; `left_out` counts those who want no email.
+
+    `about` says that the email is about products of each recipient. `tokens` signs those of a recipient.
+    """
+
+    def __init__(self, snapshot: Snapshot, tokens: Callable[[Recipient], Tokens], *, about: bool) -> None:
+        self._snapshot = snapshot
+        self._tokens = tokens
+        self._about = about
+        self.left_out = 0
+
+    def addressed(self, people: Iterable[Person]) -> Iterator[Addressed]:
+        """In order. Raises `CannotAddress`, and `StoreError` if a store does not answer."""
+        for batch in _batches(people):
+            suppressed = self._snapshot.suppressed(name for person in batch for name in person.names)
+            wanted = [person for person in batch if suppressed.isdisjoint(person.names)]
+            self.left_out += len(batch) - len(wanted)
+            ids = (item_id for person in wanted for item_id in person.item_ids) if self._about else ()
+            products = self._snapshot.products(ids)
+            for person in wanted:
+                yield Addressed(person, self._signed(person), self._products(person, products))
+
+    def _signed(self, person: Person) -> Tokens:
+        try:
+            return self._tokens(person.recipient)
+        except ValueError as problem:
+            raise CannotAddress(f"{person.place}: {problem}; use a shorter identifier") from None
+
+    def _products(self, person: Person, products: dict[str, RecommendedItem]) -> list[RecommendedItem]:
+        if not self._about:
+            return []
+        if not person.item_ids:
+            raise CannotAddress(
+                f"{person.place}: this email is about a product, and item_id is empty; fill it in"
+            )
+        for item_id in person.item_ids:
+            if item_id not in products:
+                raise CannotAddress(
+                    f"{person.place}: no product {item_id!r} in the store; mend item_id, or import the "
+                    "catalog (`evermail catalog import`)"
+                )
+        return [products[item_id] for item_id in person.item_ids]
+
+
+def values(addressed: Addressed, fields: Sequence[Field]) -> dict[Field, str]:
+    """What a service fills in for an addressee. Raises `CannotAddress` where a value is missing."""
+    tokens = {
+        Field.RECOMMENDATIONS: addressed.tokens.recommendations,
+        Field.SLOTS: addressed.tokens.slots,
+        Field.ACTIONS: addressed.tokens.actions,
+        Field.UNSUBSCRIBE: addressed.tokens.unsubscribe,
+    }
+    given = {Field.FIRST_NAME: addressed.person.first_name}
+    for item in addressed.about[:1]:
+        given |= dict(zip(ITEM_FIELDS, (item.title, item.price, item.image, item.url), strict=True))
+    filled = tokens | {field: harmless(field, value) for field, value in given.items()}
+    for field in fields:
+        if not filled.get(field):
+            raise CannotAddress(
+                f"{addressed.person.place}: there is no {field}, and the email shows it to all; fill it in"
+                + (", or build without --first-name" if field is Field.FIRST_NAME else "")
+            )
+    return {field: filled[field] for field in fields}
+
+
+def _batches(people: Iterable[Person]) -> Iterator[list[Person]]:
+    batch: list[Person] = []
+    for person in people:
+        batch.append(person)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
