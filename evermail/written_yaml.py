@@ -28,6 +28,10 @@ class Problem(msgspec.Struct, frozen=True, order=True):
     what: str
     remedy: str = ""
 
+    def told(self, file: object) -> str:
+        """`FILE:LINE: what; remedy`, as editors and people read it."""
+        return f"{file}:{self.line}: {self.what}" + (f"; {self.remedy}" if self.remedy else "")
+
 
 class Refused(Exception):
     """A file that cannot be used, with all that is wrong in it, as far as it could be read.

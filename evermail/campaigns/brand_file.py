@@ -36,11 +36,7 @@ class BrandRefused(Refused):
 
     def __str__(self) -> str:
         more = [f"and {self.more:,} more: mend these, then check again"] if self.more else []
-        return "\n".join([*map(self._line, self.problems), *more])
-
-    def _line(self, problem: Problem) -> str:
-        remedy = f"; {problem.remedy}" if problem.remedy else ""
-        return f"{self.path}:{problem.line}: {problem.what}{remedy}"
+        return "\n".join([*(one.told(self.path) for one in self.problems), *more])
 
 
 def read_brand(path: Path) -> Brand:
