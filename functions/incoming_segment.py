@@ -81,10 +81,12 @@ def _translate(batch: _Call, raw: msgspec.Raw, now_us: int) -> Fields:
     translated = _said(name, properties)
     shopper = {"client_id": given(call.anonymousId), "user_id": given(call.userId)}
     translated |= {key: fields.text(value) for key, value in shopper.items() if value}
+    timestamp, original = given(call.timestamp), given(call.originalTimestamp)
     sent_at = given(call.sentAt) or given(batch.sentAt)
-    time = given(call.timestamp) or given(call.originalTimestamp) or sent_at
+    time = timestamp or original or sent_at
     if time:
-        is_right = given(call.timestamp) or given(call.originalTimestamp) is None
+        # A library gives one time, by its own clock. What gives both comes from Segment, which has done this.
+        is_right = timestamp and original
         translated["event_time"] = time if is_right else _corrected(time, sent_at, now_us)
     consent = _consent(call) or _consent(batch)
     if consent:
@@ -100,8 +102,9 @@ def _translate(batch: _Call, raw: msgspec.Raw, now_us: int) -> Fields:
 
 
 def _corrected(original: msgspec.Raw, sent_at: msgspec.Raw | None, now_us: int) -> msgspec.Raw:
-    """The time of an event whose device's clock is wrong, by when that clock says it was sent: Segment's
-    `timestamp`, receivedAt - (sentAt - originalTimestamp). Without two times to compare, the original."""
+    """The time of an event whose sender's clock may be wrong, by when that clock says it was sent:
+    receivedAt - (sentAt - originalTimestamp), as Segment has it (see Common fields), and never later than
+    now. Without two times to compare, the original."""
     try:
         waited_us = max(0, _time_us(sent_at) - _time_us(original))
         return fields.quoted(clock.to_rfc3339(now_us - waited_us))

@@ -138,22 +138,28 @@ UNTIMED = {key: value for key, value in VIEWED.items() if key != "timestamp"}
 
 
 def test_the_time_is_the_first_that_was_sent() -> None:
-    late, later = clock.to_rfc3339(NOW_US - 2), clock.to_rfc3339(NOW_US - 1)
-    assert one({**VIEWED, "originalTimestamp": late, "sentAt": later}).event_time == NOW_US - clock.HOUR
+    late = clock.to_rfc3339(NOW_US - 2)
+    assert one(VIEWED).event_time == NOW_US - clock.HOUR
     assert one({**UNTIMED, "originalTimestamp": late}).event_time == NOW_US - 2
-    assert one({**UNTIMED, "sentAt": later}).event_time == NOW_US - 1
+    assert one({**UNTIMED, "sentAt": TIME}).event_time == NOW_US
     assert one(UNTIMED).event_time == NOW_US
+
+
+def test_what_segment_has_set_right_stays() -> None:
+    call = {**VIEWED, "originalTimestamp": clock.to_rfc3339(NOW_US - clock.DAY), "sentAt": TIME}
+    assert one(call).event_time == NOW_US - clock.HOUR
 
 
 @given(
     skew_us=st.integers(-400 * clock.DAY, 400 * clock.DAY),
     waited_us=st.integers(0, clock.DAY),
+    name=st.sampled_from(["timestamp", "originalTimestamp"]),
     batched=st.booleans(),
 )
 def test_a_wrong_clock_is_set_right_by_when_it_says_the_call_was_sent(
-    skew_us: int, waited_us: int, batched: bool
+    skew_us: int, waited_us: int, name: str, batched: bool
 ) -> None:
-    call = {**UNTIMED, "originalTimestamp": clock.to_rfc3339(NOW_US + skew_us - waited_us)}
+    call = {**UNTIMED, name: clock.to_rfc3339(NOW_US + skew_us - waited_us)}
     sent = {"sentAt": clock.to_rfc3339(NOW_US + skew_us)}
     body = {"batch": [call], **sent} if batched else {**call, **sent}
     [event] = read(json.dumps(body).encode(), NOW_US).events
@@ -197,7 +203,7 @@ def test_what_stands_round_a_batch_holds_for_calls_that_say_nothing_else() -> No
     batch = {
         "batch": [UNTIMED, {**VIEWED, "context": preferences(True)}, {"type": "page"}, 7],
         "context": preferences(False),
-        "sentAt": clock.to_rfc3339(NOW_US - 5),
+        "sentAt": clock.to_rfc3339(NOW_US - clock.MINUTE),
         "writeKey": "secret",
     }
     received = read(json.dumps(batch).encode(), NOW_US)
@@ -205,7 +211,8 @@ def test_what_stands_round_a_batch_holds_for_calls_that_say_nothing_else() -> No
     first, second, third, fourth = received.events
     assert isinstance(first, Accepted)
     assert isinstance(second, Accepted)
-    assert (first.event.event_time, second.event.event_time) == (NOW_US - 5, NOW_US - clock.HOUR)
+    an_hour_before_the_batch = NOW_US - clock.HOUR + clock.MINUTE
+    assert (first.event.event_time, second.event.event_time) == (NOW_US, an_hour_before_the_batch)
     consents = first.event.consent, second.event.consent
     assert [consent and consent.personalization for consent in consents] == [False, True]
     assert isinstance(third, Refused)
