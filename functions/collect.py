@@ -55,6 +55,10 @@ RETRY_AFTER_S = 5
 ERASURE_NEEDS_KEY = "erasure_needs_key"
 """The one code of a refused event that is not of `evermail.events.Code`: its sender is what is wrong."""
 
+SEGMENT_PATHS = tuple(f"collect/v1/{call}" for call in ("batch", "identify", "page", "track"))
+"""Where Segment's libraries post whose host is `.../collect`. Each is the same as `collect`: bodies say what
+they are. As a function of its own, `collect` is under every path anyway."""
+
 _METHODS = ("POST", "OPTIONS")
 _CONTENT_TYPES = ("application/json", "text/plain")
 

@@ -15,7 +15,7 @@ from evermail.stores import open_store
 from evermail.tokens import Purpose, TokenSigner
 from functions import picture, settings
 from functions.client import create_evermail_js
-from functions.collect import create_collect
+from functions.collect import SEGMENT_PATHS, create_collect
 from functions.email_events import EmailEvents
 from functions.entry import Handler, endpoint, harden
 from functions.feedback import create_feedback
@@ -224,6 +224,7 @@ PATHS = {
     "slot_image": _slot_image,
     "slot_click": _slot_click,
     "collect": _collect,
+    **dict.fromkeys(SEGMENT_PATHS, _collect),
     "wishlist": _wishlist,
     "feedback": _feedback,
     "unsubscribe": _unsubscribe,

@@ -1,6 +1,7 @@
 """The document, of its files.
 
-A file of `paths/` is an OpenAPI path item. What is the same everywhere it leaves out:
+A file of `paths/` is an OpenAPI path item; its member `also` names further paths that are the same. What is
+the same everywhere it leaves out:
 
 - each operation has `errors` in place of responses that are errors: codes by status,
   `{"401": ["token_expired", "token_invalid"]}`. An answer that says more than its code has the further
@@ -35,11 +36,13 @@ _HEADERS_OF = {401: "WWW-Authenticate", 405: "Allow", 429: "Retry-After"}
 def assemble() -> dict[str, Any]:
     """The whole document. Raises `OSError`."""
     document: dict[str, Any] = msgspec.json.decode((HERE / "document.json").read_bytes())
-    document["paths"] = {
-        f"/{file.name.removesuffix('.json')}": _path_item(msgspec.json.decode(file.read_bytes()))
-        for file in sorted((HERE / "paths").glob("*.json"))
-    }
-    return document
+    paths: dict[str, Any] = {}
+    for file in sorted((HERE / "paths").glob("*.json")):
+        name, item = file.name.removesuffix(".json"), msgspec.json.decode(file.read_bytes())
+        same = item.pop("also", ())
+        paths[f"/{name}"] = _path_item(item)
+        paths |= {f"/{other}": {"$ref": f"#/paths/~1{name}"} for other in same}
+    return {**document, "paths": paths}
 
 
 def to_json(document: dict[str, Any]) -> bytes:

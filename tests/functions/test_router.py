@@ -9,7 +9,7 @@ import flask.testing
 import pytest
 
 from functions import main
-from tests.functions.all_in_one import served
+from tests.functions.all_in_one import Topic, served
 from tests.functions.fakes import SENDER
 
 
@@ -50,6 +50,27 @@ def test_what_was_not_found_is_not_in_the_log(
 ) -> None:
     client.get("/anna@private.example")
     assert "private" not in capsys.readouterr().out
+
+
+def test_segments_libraries_find_their_paths_under_collect(tmp_path: Path) -> None:
+    """Their host is the address of `collect`, their write key a secret of EVERMAIL_COLLECT_KEYS."""
+    topic, key = Topic(), "a-write-key-of-segments"
+    call = {
+        "event": "Product Viewed",
+        "anonymousId": "a-1",
+        "messageId": "m1",
+        "properties": {"product_id": "SKU1"},
+    }
+    batch = {"batch": [{**call, "type": "track", "messageId": "m2"}], "writeKey": key}
+    with served(tmp_path, topic, EVERMAIL_COLLECT_KEYS=f"crm:{key}") as app:
+        client = app.test_client()
+        for path, body in (("track", call), ("batch", batch)):
+            assert client.post(f"/collect/v1/{path}", json=body).status_code == 401
+            assert client.post(f"/collect/v1/{path}", json=body, auth=(key, "")).status_code == 202
+        page = client.post("/collect/v1/page", json={"type": "page", "userId": "u-1"}, auth=(key, ""))
+        assert page.json is not None
+        assert (page.status_code, page.json["error"]["code"]) == (400, "unknown_event_name")
+    assert [message.event_id for message in topic.published] == ["m1", "m2"]
 
 
 def test_one_endpoint_that_is_not_configured_spares_the_others(tmp_path: Path) -> None:

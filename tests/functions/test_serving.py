@@ -166,6 +166,8 @@ def test_collect_stays_alive_while_pubsub_is_down(environment: dict[str, str]) -
         status, _, body = ask(port, "/", "POST", b"{", headers)
         assert (status, json.loads(body)["error"]["code"]) == (400, "malformed_json")
         assert ask(port, "/", "POST", b"x" * 2_000_000, headers)[0] == 413
+        status, _, body = ask(port, "/v1/batch", "POST", b'{"batch": [7]}', headers)
+        assert (status, json.loads(body)["error"]["code"]) == (400, "all_events_rejected")
 
 
 # Inside the framework's application, without a process
