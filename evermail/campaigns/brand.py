@@ -9,6 +9,8 @@ import msgspec
 
 from evermail.money import parse_locale
 
+_FAMILY = r"(?:'[A-Za-z][A-Za-z0-9 -]*'|[A-Za-z][A-Za-z0-9-]*)"
+_STACK = re.compile(rf"{_FAMILY}(?:, ?{_FAMILY})*, ?(serif|sans-serif|monospace)")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
 _NOT_IN_URLS = re.compile(r"[\s<>\"\\\x00-\x1f\ud800-\udfff]")
@@ -70,6 +72,61 @@ DARK = Palette(
 )
 
 
+_IN_OUTLOOK = {
+    "serif": "Georgia, serif",
+    "sans-serif": "Arial, sans-serif",
+    "monospace": "'Courier New', monospace",
+}
+
+
+class Fonts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The fonts of headings and of all else, each a list of families as CSS has it, that ends with `serif`,
+    `sans-serif` or `monospace`: a reader sees the first that is there. Names of several words are in single quotes.
+    """
+
+    heading: str = "Georgia, 'Times New Roman', serif"
+    body: str = "'Helvetica Neue', Helvetica, Arial, sans-serif"
+
+    def __post_init__(self) -> None:
+        for field in self.__struct_fields__:
+            stack = getattr(self, field)
+            if not _STACK.fullmatch(stack):
+                raise ValueError(
+                    f"{field} is not a list of font families such as Georgia, 'Times New Roman', serif: {stack!r}"
+                )
+
+    @property
+    def heading_in_outlook(self) -> str:
+        """Outlook on Windows takes Times New Roman for a list whose first family it does not have."""
+        return _IN_OUTLOOK[self.heading.rpartition(",")[2].strip()]
+
+    @property
+    def body_in_outlook(self) -> str:
+        return _IN_OUTLOOK[self.body.rpartition(",")[2].strip()]
+
+
+class FooterLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A link at the end of an email, such as one to the shop's privacy policy."""
+
+    label: str
+    url: str
+
+    def __post_init__(self) -> None:
+        if not self.label.strip():
+            raise ValueError("label must not be empty")
+        require_url("url", self.url)
+
+
+class Footer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What stands at the end of an email, above the address and the link to unsubscribe, which are always there.
+
+    `text` may say why somebody gets it, or what the law wants said.
+    """
+
+    text: str = ""
+    links: tuple[FooterLink, ...] = ()
+
+
 class Brand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A shop as its emails show it.
 
@@ -88,6 +145,8 @@ class Brand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     logo_height: int = 32
     light: Palette = LIGHT
     dark: Palette = DARK
+    fonts: Fonts = Fonts()
+    footer: Footer = Footer()
 
     def __post_init__(self) -> None:
         if not self.name.strip():

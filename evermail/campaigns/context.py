@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Literal
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -73,12 +74,20 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """Shows a page to people, and takes the one-click POST of mail providers (RFC 8058)."""
         return f"{self.endpoint}/unsubscribe?t={self.recipient.tokens.unsubscribe}"
 
+    def item_url(self, item: RecommendedItem) -> str:
+        """Where an item of the snapshot leads: to the click, which counts, and finds what took its place if it has
+        sold out meanwhile; without an id, to its own page."""
+        if not item.item_id:
+            return item.url
+        query = urlencode({"t": self.recipient.tokens.slots, "i": item.item_id}, errors="replace")
+        return f"{self.endpoint}/slot_click?{query}"
+
     @property
     def variables(self) -> dict[str, object]:
         """As templates name them: without items that an email cannot show."""
         named = {field: getattr(self, field) for field in self.__struct_fields__}
         shown = {"about": _showable(self.about), "items": _showable(self.items)}
-        return named | shown | {"unsubscribe_url": self.unsubscribe_url}
+        return named | shown | {"unsubscribe_url": self.unsubscribe_url, "item_url": self.item_url}
 
 
 def _showable(items: list[RecommendedItem]) -> list[RecommendedItem]:

@@ -1,7 +1,8 @@
 """Fills a campaign template for one recipient.
 
 A template is a folder of `subject.txt`, `email.txt`, `amp.html` and `email.html` (Jinja2), with a
-`sample.json` that shows its context; partials shared by several are in `_partials/`. A value is only
+`sample.json` that shows its context. Those that come with Evermail say what they have to say in `words.txt`, for
+all of these parts; partials shared by several are in `_partials/`. `template` is the name of the folder. A value is only
 ever text: in the HTML parts markup in it is escaped, and in every part its braces are kept from forming
 a tag, because AMP clients and the merge languages of mail services would take `{{` for one of theirs.
 """
@@ -22,6 +23,7 @@ from markupsafe import Markup, escape
 from evermail import clock
 from evermail.campaigns.brand import is_url
 from evermail.campaigns.context import Context
+from evermail.campaigns.inlining import inlined
 from evermail.money import parse_locale
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
@@ -32,7 +34,7 @@ _TAG_OPENING = re.compile(r"\{(?=[{%#]|\Z)")
 """A brace that begins a tag, or may with whatever follows the value."""
 
 _WORD_JOINER = "\u2060"
-_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufdd0-\ufdef]+")
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -73,7 +75,7 @@ class Renderer:
             subject=" ".join(self._fill(self._text, f"{template}/subject.txt", context).split()),
             text=self._fill(self._text, f"{template}/email.txt", context).strip() + "\n",
             amp=self._fill(self._html, f"{template}/amp.html", context),
-            html=self._fill(self._html, f"{template}/email.html", context),
+            html=inlined(self._fill(self._html, f"{template}/email.html", context)),
         )
 
     def sample_context(self, template: str) -> Context:
@@ -105,7 +107,8 @@ class Renderer:
 
     def _fill(self, environment: jinja2.Environment, name: str, context: Context) -> str:
         try:
-            return environment.get_template(name).render(context.variables)
+            template = name.partition("/")[0]
+            return environment.get_template(name).render(context.variables, template=template)
         except jinja2.TemplateSyntaxError as error:
             file = error.filename or str(self._folder / name)
             raise TemplateProblem(file, error.lineno, error.message or "syntax error") from error

@@ -1,0 +1,34 @@
+"""Brings the stylesheet of an HTML part into its elements, for the clients that read nothing else."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import css_inline
+
+_SHEET = re.compile(r"<style inlined>(.*?)</style>\n?", re.DOTALL)
+_OPENING, _CLOSING = "\ufdd0", "\ufdd1"
+"""Stand for references to braces meanwhile, which would come back as braces. No text holds these two."""
+
+
+def inlined(document: str) -> str:
+    """A document whose `<style inlined>` has become attributes of its elements.
+
+    Its other stylesheets stay as they are: what depends on the width of a screen, on dark mode or on Outlook
+    can stand nowhere else. A document without such a sheet is returned as it is.
+    """
+    sheet = _SHEET.search(document)
+    if sheet is None:
+        return document
+    rest = document[: sheet.start()] + document[sheet.end() :]
+    rest = rest.replace("&#123;", _OPENING).replace("&#125;", _CLOSING)
+    whole = _inliner(sheet[1]).inline(rest)
+    return whole.replace(_OPENING, "&#123;").replace(_CLOSING, "&#125;")
+
+
+@lru_cache(maxsize=32)  # a brand has one for each template
+def _inliner(sheet: str) -> css_inline.CSSInliner:
+    return css_inline.CSSInliner(
+        inline_style_tags=False, keep_style_tags=True, load_remote_stylesheets=False, extra_css=sheet
+    )
