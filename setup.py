@@ -18,6 +18,7 @@ BABEL = ["babel>=2.14,<3"]
 PICTURES = ["pillow>=11,<13", "urllib3>=2.2,<3"]
 FUNCTIONS = ["functions-framework>=3.8,<4", "flask>=3,<4", "google-cloud-pubsub>=2.27,<3", *BABEL, *PICTURES]
 CAMPAIGNS = [*CLI, "jinja2>=3.1,<4", "css-inline>=0.14,<1", "pyyaml>=6,<7", *BABEL]
+CAMPAIGNS += ["dnspython>=2.6,<3", "httpx>=0.27,<1"]  # to ask DNS and the functions
 CATALOG = [*CLI, *BABEL, "httpx>=0.27,<1", "tenacity>=8.5,<10"]
 DEAD_LETTERS = [*CLI, *SEALING, "google-cloud-pubsub>=2.27,<3", "google-cloud-secret-manager>=2.20,<3"]
 RULES = [*CLI, "pyyaml>=6,<7"]

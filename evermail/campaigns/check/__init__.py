@@ -57,9 +57,9 @@ def check(
     """What is wrong with an email, as one recipient gets it: after the mail service has merged it.
 
     Times are in microseconds since the epoch; without `send_at_us` it is sent now. With `token_keys`, oldest
-    first, it is seen that each token opens what it stands at. `validator` is kept by the caller, since starting
-    one takes long. Without any, or without Node, what the official validator would say is not known:
-    that is a finding. A second call takes a fraction of a second.
+    first, it is seen that each token opens what it stands at. `validator` is kept by the caller, since
+    starting one takes long. Without any, or without Node, what the official validator would say is not
+    known: that is a finding. A second call takes a fraction of a second.
     """
     draft = Draft(
         parts=parts,

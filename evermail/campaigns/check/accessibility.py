@@ -29,7 +29,7 @@ TABLE_WITHOUT_ROLE = warning(
 )
 LINK_WITHOUT_TEXT = warning(
     "link_without_text",
-    "A link has no words: screen readers spell out its address, and with images off there is nothing to press.",
+    "A link has no words: screen readers spell out its address, and with images off nothing can be pressed.",
     "Put words into it, or give its image an alt that says where the link leads.",
 )
 FIELD_WITHOUT_LABEL = warning(

@@ -25,7 +25,7 @@ BRAND_CONTRAST = warning(
 TEXT_CONTRAST = warning(
     "text_contrast",
     "A text is hard to read: its colour is too much like what is behind it.",
-    "Make the text darker or its background lighter, or the other way round, until the contrast is as it should be.",
+    "Make the text darker or its background lighter, or the other way round, until there is enough contrast.",
 )
 
 MIN_LARGE_CONTRAST = 3.0

@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
+VOID = frozenset(
+    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr")
+)
 
 _SILENT = frozenset(("style", "script", "title", "head"))
 """Elements whose text nobody sees."""
 
 _CLOSED_BY = {
-    "p": frozenset("div p table ul ol h1 h2 h3 h4 h5 h6 form section header footer main".split()),
+    "p": frozenset(
+        ("div", "p", "table", "ul", "ol", "h1", "h2", "h3", "h4", "form", "section", "footer", "main")
+    ),
     "li": frozenset(("li",)),
     "td": frozenset(("td", "th", "tr")),
     "th": frozenset(("td", "th", "tr")),

@@ -15,9 +15,9 @@ from evermail.campaigns.render import Parts
 
 @dataclass(frozen=True)
 class Draft:
-    """An email. `send_at_us` is when it goes out, in microseconds since the epoch. `token_keys` are the secrets
-    that its tokens are signed with, if they are known. `validator` is the caller's, who closes it; without one,
-    what a table can say of the AMP part is said."""
+    """An email. `send_at_us` is when it goes out, in microseconds since the epoch. `token_keys` are the
+    secrets that its tokens are signed with, if they are known. `validator` is the caller's, who closes it;
+    without one, what a table can say of the AMP part is said."""
 
     parts: Parts
     send_at_us: int

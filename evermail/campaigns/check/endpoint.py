@@ -1,6 +1,6 @@
 """Asks the live functions what a mail program asks when the email is opened, and looks at what they answer.
 
-Only GET and OPTIONS, eight requests in all: nothing is changed by them. An answer to a token counts as an open.
+Only GET and OPTIONS, eight requests in all: nothing changes by them. They may count as opens.
 Source: https://amp.dev/documentation/guides-and-tutorials/email/learn/cors-in-email
 """
 
@@ -16,7 +16,7 @@ import httpx
 
 from evermail.campaigns.check.addresses import addresses
 from evermail.campaigns.check.draft import Draft
-from evermail.campaigns.check.finding import Finding, brief, error, warning
+from evermail.campaigns.check.finding import Finding, brief, error, hint, warning
 
 ENDPOINT_UNREACHABLE = error(
     "endpoint_unreachable",
@@ -37,7 +37,7 @@ ENDPOINT_REFUSES = error(
 ENDPOINT_CORS = error(
     "endpoint_cors",
     "An answer lacks a header without which mail programs throw it away.",
-    "Deploy the functions as they come. If something stands before them, let it pass on all headers, both ways.",
+    "Deploy the functions as they come. If something stands before them, let it pass on all headers.",
 )
 ENDPOINT_TRUSTS_ALL = error(
     "endpoint_trusts_all",
@@ -58,6 +58,12 @@ ENDPOINT_SLOW = warning(
     "endpoint_slow",
     "The functions take more than a second to begin their answer: people scroll past what is not there yet.",
     "Keep an instance running (min-instances), in a region near your recipients.",
+)
+
+ENDPOINT_WITHOUT_TOKEN = hint(
+    "endpoint_without_token",
+    "The functions were asked without a token that they take, so no list of products was seen.",
+    "Set EVERMAIL_TOKEN_KEYS to what the functions have, and check again.",
 )
 
 TIMEOUT_S = 5.0
@@ -83,11 +89,14 @@ class _Answer:
     waited_s: float
 
 
-def live_address(draft: Draft, endpoint: str) -> str:
-    """What the AMP part asks of the functions at `endpoint` when it is opened; else what it would ask first."""
-    base = endpoint.rstrip("/")
-    asked = (one.url for one in addresses(draft) if one.element is not None and one.element.tag == "amp-list")
-    return next((url for url in asked if url.startswith(base)), f"{base}/recommendations?t={_BAD_TOKEN}")
+def live_address(draft: Draft, endpoint: str, *, has_tokens: bool) -> str:
+    """What the AMP part asks when it is opened, at `endpoint`, without a slash at its end. Where the email
+    has no tokens that open anything, one that is none takes the place of its own."""
+    for address in addresses(draft):
+        if address.element is not None and address.element.tag == "amp-list" and address.split is not None:
+            url = f"{endpoint}/{address.endpoint}?{address.split.query}"
+            return url if has_tokens or not address.token else _with(url, t=_BAD_TOKEN)
+    return f"{endpoint}/recommendations?t={_BAD_TOKEN}"
 
 
 def find(
@@ -144,7 +153,9 @@ def _found(asker: _Asker, url: str, sender: str) -> Iterator[Finding]:
 def _content(answer: _Answer, url: str) -> Iterator[Finding]:
     said = f"{_shown(url)} answers {answer.status}"
     expected = answer.status == 401 and f"t={_BAD_TOKEN}" in url
-    if answer.status >= 400 and not expected:
+    if expected:
+        yield ENDPOINT_WITHOUT_TOKEN.at("endpoint", 0, said)
+    elif answer.status >= 400:
         kind = ENDPOINT_UNREACHABLE if answer.status in (404, 502, 504) else ENDPOINT_REFUSES
         yield kind.at("endpoint", 0, f"{said}: {_reason(answer)}")
     yield from _json(answer, said)

@@ -55,7 +55,7 @@ LIST_UNSUBSCRIBE_MISSING = error(
 )
 LIST_UNSUBSCRIBE_POST_MISSING = error(
     "list_unsubscribe_post_missing",
-    "There is no List-Unsubscribe-Post: mail programs offer no unsubscribing by one click, which bulk mail needs.",
+    "There is no List-Unsubscribe-Post: no unsubscribing by one click, which bulk mail must offer.",
     "Send `List-Unsubscribe-Post: List-Unsubscribe=One-Click`.",
 )
 

@@ -26,7 +26,7 @@ IMAGE_NOT_HTTPS = warning(
 )
 IMAGE_WITHOUT_SIZE = warning(
     "image_without_size",
-    "An image says nothing of its size: Outlook shows it as large as the file is, and texts jump as it loads.",
+    "An image says nothing of its size: Outlook shows it as large as the file is, and texts jump.",
     "Give it width and height in pixels; or width alone, with height:auto in its style.",
 )
 

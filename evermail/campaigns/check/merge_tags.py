@@ -13,7 +13,7 @@ from evermail.campaigns.merge import TOKEN_FIELDS
 MERGE_TAG_LEFT = error(
     "merge_tag_left",
     "A tag of the mail service still stands where a recipient's own value should be.",
-    "Build the campaign for the service that sends it (`--esp`), and give your audience a column for each tag.",
+    "Build the campaign for the service that sends it (`--esp`); give your audience a column for each tag.",
 )
 MUSTACHE_OUTSIDE = error(
     "mustache_outside",

@@ -1,4 +1,4 @@
-"""Whether a message is put together as mail programs expect it: its parts, their order, and their encodings."""
+"""Whether a message is put together as mail programs expect it: its parts, their order, their encodings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOT_ALTERNATIVE = error(
 )
 PARTS_ORDER = error(
     "parts_order",
-    "The parts are not in the order text, AMP, HTML: some mail programs show the wrong one, or do not find AMP.",
+    "The parts are not in the order text, AMP, HTML: some mail programs show the wrong one.",
     "Put text/plain first, then text/x-amp-html, then text/html.",
 )
 AMP_PARTS = error(
@@ -67,11 +67,7 @@ def parts_of(message: EmailMessage) -> Parts:
 
 
 def find(message: EmailMessage, source: bytes) -> Iterator[Finding]:
-    if (
-        not message.keys()
-        or message.get_content_type() not in (*_PARTS, "multipart/alternative")
-        and not (message.is_multipart())
-    ):
+    if not message.keys() or not (message.is_multipart() or message.get_content_type() in _PARTS):
         yield MESSAGE_BROKEN.at("message", 1, "there are no headers of an email, or no parts of one")
         return
     alternatives = next(

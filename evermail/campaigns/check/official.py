@@ -36,8 +36,8 @@ _REMEDIES = {
     "INVALID_URL_PROTOCOL": _ADDRESS,
     "INVALID_URL": _ADDRESS,
     "MISSING_URL": _ADDRESS,
-    "INVALID_ATTR_VALUE": "Change the value. An address is complete, begins with https://, and a {{variable}} "
-    "in it is the whole of it.",
+    "INVALID_ATTR_VALUE": "Change the value. An address is complete, begins with https://, and a "
+    "{{variable}} in it is the whole of it.",
     "MANDATORY_ATTR_MISSING": "Add the attribute that is missing.",
     "MISSING_LAYOUT_ATTRIBUTES": "Add width and height, in pixels.",
     "MANDATORY_TAG_MISSING": _FRAME,

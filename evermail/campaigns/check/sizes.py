@@ -45,7 +45,7 @@ AMP_TOO_WIDE = warning(
 )
 HTML_CLIPPED = warning(
     "html_clipped",
-    "The HTML part has more than 102 KB: Gmail cuts it there, and hides what follows, the unsubscribe link too.",
+    "The HTML part has more than 102 KB: Gmail cuts it there, and the unsubscribe link with it.",
     "Show fewer products, or shorter texts.",
 )
 

@@ -1,4 +1,4 @@
-"""Reads CSS as far as emails use it, with the line of each declaration, and says which of it an element has."""
+"""Reads CSS as far as emails use it, with each declaration's line, and says which of it an element has."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`media` is the condition it stands under, empty without one. `at` is the name of an at-rule that is none of
-    conditions, such as `font-face`, whose `selectors` say nothing then."""
+    """`media` is the condition it stands under, empty without one. `at` is the name of an at-rule, such as
+    `media` or `font-face`, which has no selectors, and empty for rules of elements."""
 
     selectors: tuple[str, ...]
     declarations: tuple[Declaration, ...]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from evermail.campaigns.check.document import Document, Element
 from evermail.campaigns.check.draft import Draft
@@ -30,9 +31,9 @@ def find(draft: Draft) -> Iterator[Finding]:
         if not any(_leaves(element) and is_seen(element) for element in document.find("a", "form")):
             yield UNSUBSCRIBE_MISSING.at(part, _end(document), "there is no visible link to unsubscribe")
     lines = draft.parts.text.splitlines()
-    if lines and not any(_WORDS.search(line) for line in lines if "://" in line or "mailto:" in line):
-        if not any(_WORDS.search(one) and "://" in two for one, two in zip(lines, lines[1:], strict=False)):
-            yield UNSUBSCRIBE_MISSING.at("text", len(lines), "there is no address to unsubscribe")
+    said = (f"{before} {line}" for before, line in pairwise(["", *lines]) if re.search("://|mailto:", line))
+    if lines and not any(map(_WORDS.search, said)):
+        yield UNSUBSCRIBE_MISSING.at("text", len(lines), "there is no address to unsubscribe")
 
 
 def _leaves(element: Element) -> bool:

@@ -1,4 +1,4 @@
-"""The official AMP validator, kept running: starting it takes most of a second, a document a few milliseconds.
+"""The official AMP validator, kept running: starting it takes most of a second, a document milliseconds.
 
 It runs on Node. `install` fetches it once, after which it needs no network.
 """
@@ -66,19 +66,19 @@ class AmpValidator:
 
     def complaints(self, document: str) -> list[Complaint]:
         """What it finds wrong with an AMP part: nothing if it passes. Raises `ValidatorMissing`."""
-        question = (
-            json.dumps({"html": document}) + "\n"
-        )  # all ASCII: half a surrogate pair goes through as well
+        # All ASCII: half a surrogate pair goes through as well
+        question = json.dumps({"html": document}) + "\n"
         with self._turn:
             process = self._running()
-            assert process.stdin
-            assert process.stdout
+            asked, answers = process.stdin, process.stdout
+            if asked is None or answers is None:
+                raise TypeError("a process without its pipes")
             deadline = threading.Timer(TIMEOUT_S, process.kill)
             deadline.start()
             try:
-                process.stdin.write(question)
-                process.stdin.flush()
-                answer = process.stdout.readline()
+                asked.write(question)
+                asked.flush()
+                answer = answers.readline()
             except OSError:
                 answer = ""
             finally:
