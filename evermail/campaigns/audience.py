@@ -51,7 +51,8 @@ class Audience:
 
     `columns` are the names in the first line as they should be: `first_name` where it says `First name`.
     `expected` are those that a reader knows: they tell which delimiter it is. `header` is the first line
-    itself, without its end; `has_bom` whether a byte order mark stands before it. Raises `AudienceRefused`.
+    itself, without `line_end`; `has_bom` is whether a byte order mark stands before it.
+    Raises `AudienceRefused`.
     """
 
     def __init__(self, path: Path, expected: Collection[str]) -> None:
@@ -63,7 +64,7 @@ class Audience:
         self._number = 0
         self._ahead: deque[tuple[int, bytes]] = deque()
         try:
-            self.has_bom, self.header = self._read_header()
+            self.has_bom, self.header, self.line_end = self._read_header()
             self.delimiter, written = self._divided(expected)
             self.columns = [re.sub(r"[\s_-]+", "_", name.strip().lower()) for name in written]
             twice = next((name for name in self.columns if name and self.columns.count(name) > 1), None)
@@ -164,7 +165,7 @@ class Audience:
         self._number += 1
         return (self._number, data) if data else None
 
-    def _read_header(self) -> tuple[bool, str]:
+    def _read_header(self) -> tuple[bool, str, str]:
         found = self._read()
         if found is None:
             raise self.refused(1, "the file is empty", "name the columns in its first line")
@@ -174,12 +175,13 @@ class Audience:
         text = _decoded(1, data.removeprefix(codecs.BOM_UTF8))
         if isinstance(text, Problem):
             raise AudienceRefused(self.path, text)
+        line_end = "\r\n" if text.endswith("\r\n") else "\n"
         text = text.rstrip("\r\n")
         if "\r" in text:
             raise self.refused(
                 1, "its lines end as those of an old Mac", "save it with the line ends of Windows"
             )
-        return data.startswith(codecs.BOM_UTF8), text
+        return data.startswith(codecs.BOM_UTF8), text, line_end
 
     def _divided(self, expected: Collection[str]) -> tuple[str, list[str]]:
         """The delimiter, and the names of the columns as they are written."""
