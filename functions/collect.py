@@ -34,7 +34,6 @@ Either
 
 from __future__ import annotations
 
-import hmac
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -43,6 +42,7 @@ import flask
 from evermail import clock
 from evermail.events import Code, EventName, Refusal
 from functions import bodies, incoming
+from functions.callers import Secrets
 from functions.entry import Handler
 from functions.incoming import Accepted, Incoming, Refused
 from functions.logs import RequestLog
@@ -73,6 +73,7 @@ def create_collect(
 class _Collect:
     def __init__(self, settings: CollectSettings, publisher: Publisher, clock: clock.Clock) -> None:
         self._settings = settings
+        self._keys = Secrets(settings.keys, basic=True)
         self._publisher = publisher
         self._clock = clock
 
@@ -81,8 +82,8 @@ class _Collect:
         credentials, which sendBeacon insists on, are harmless."""
         origin = request.headers.get("Origin")
         if origin is None:
-            if self._settings.keys and not _has_key(request, self._settings.keys):
-                raise _no_key(request)
+            if self._settings.keys and self._keys.owner(request) is None:
+                raise _no_key(shown=bool(self._keys.shown(request)))
             return {"Vary": "Origin"}
         if origin not in self._settings.origins:
             raise Failure(
@@ -117,7 +118,7 @@ class _Collect:
             raise Failure(
                 413, "too_many_events", f"a batch has at most {incoming.MAX_BATCH_EVENTS} events"
             ) from None
-        if not _has_key(request, self._settings.keys):
+        if self._keys.owner(request) is None:
             received = _without_erasures(received)
         accepted = [event for event in received.events if isinstance(event, Accepted)]
         rejected = [event for event in received.events if isinstance(event, Refused)]
@@ -191,19 +192,10 @@ def _failure(code: str, message: str) -> Failure:
     return Failure(statuses.get(code, 400), str(code), message)
 
 
-def _has_key(request: flask.Request, keys: Mapping[str, str]) -> bool:
-    sent = request.authorization
-    # Read by scheme: Digest has a user name too, but proves what it says in another way.
-    secret = {"bearer": sent.token, "basic": sent.username}.get(sent.type) if sent else None
-    # Every key is compared, and each in the same time: how long it takes says nothing of any.
-    fits = [hmac.compare_digest((secret or "").encode(), key.encode()) for key in keys.values()]
-    return any(fits)
-
-
-def _no_key(request: flask.Request) -> Failure:
+def _no_key(*, shown: bool) -> Failure:
     return Failure(
         401,
-        "key_invalid" if request.authorization else "key_missing",
+        "key_invalid" if shown else "key_missing",
         "a server sends one of the keys of EVERMAIL_COLLECT_KEYS: Authorization: Bearer SECRET",
         headers={"WWW-Authenticate": 'Bearer realm="evermail"', "Vary": "Origin"},
     )
