@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any, NoReturn
+from typing import Any
 
 import typer
+
+from evermail.shelf.store_option import WRONG_USE
 
 GROUP = "evermail.campaign_commands"
 
@@ -29,18 +30,21 @@ campaign = typer.Typer(
 
 
 def _add(name: str, load: Callable[[], Any]) -> None:
+    """Adds a subcommand; where it cannot be loaded, one that says what it lacks."""
     try:
-        command = load()
+        campaign.command(name)(load())
     except ModuleNotFoundError as error:
-        missing = (error.name or "").replace("_", "-")
-        command = partial(_without, name, missing)
-        command.__doc__ = f"Not installed: needs {missing}."
-    campaign.command(name)(command)
+        settings = {"allow_extra_args": True, "ignore_unknown_options": True}
+        campaign.command(name, context_settings=settings)(_lacking(name, error.name or "something"))
 
 
-def _without(name: str, missing: str) -> NoReturn:
-    print(f"evermail campaign {name}: needs {missing}: pip install evermail[campaigns]", file=sys.stderr)
-    raise typer.Exit(2)
+def _lacking(name: str, module: str) -> Callable[[], None]:
+    def lacking() -> None:
+        print(f"evermail campaign {name}: needs {module}: pip install evermail[campaigns]", file=sys.stderr)
+        raise typer.Exit(WRONG_USE)
+
+    lacking.__doc__ = f"Not there: needs {module}."
+    return lacking
 
 
 for _name in SUBCOMMANDS:
