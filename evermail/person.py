@@ -3,6 +3,9 @@
 An identifier has one pseudonym under each key there is, and a profile under a former one says what the one
 of now is. Nothing leads from a browser to its user, or from a user to browsers: a browser may be shared, so
 which of them are one person has to be said.
+
+`evermail.moves` follows one name for an email, to where its documents are; here all names of a person are
+followed, by what the job remembers, to find everything that is to be shown or erased.
 """
 
 from __future__ import annotations

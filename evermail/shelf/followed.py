@@ -1,4 +1,5 @@
-"""Where a click in an email leads: to the item that was shown, or, if it cannot be bought now, to another."""
+"""Where a click in an email leads: to the item that was shown, or, if it cannot be bought now, to another. It
+is links that are followed here; the moves of a shopper's name are followed in `evermail.moves`."""
 
 from __future__ import annotations
 
