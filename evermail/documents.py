@@ -73,9 +73,12 @@ class Profile(Document):
     purchased: dict[str, int] = {}
     """Time of the last purchase of each item."""
     moved_to: str | None = None
-    """The key under which this shopper is known now: a user instead of a client, or the same one under a
+    """The key under which this shopper is known now: the user who uses this client, or the same one under a
     newer pseudonym key. The content is there, and none is left here. Readers follow three such moves in a row
-    (`evermail.shelf.opened.MAX_MOVES`), no further."""
+    (`evermail.shelf.met.MAX_MOVES`), no further."""
+    renamed: bool = False
+    """Whether it is the same one under a newer key. Otherwise whoever holds the client has said whose it is,
+    which proves nothing: who reads or writes for a client must not follow to the user."""
 
     @classmethod
     def erased(cls, id: str, version: int, now_us: int) -> Self:
@@ -193,6 +196,8 @@ class Suppression(Document):
     COLLECTION: ClassVar[str] = "suppressions"
 
     reason: str
+    link: str = ""
+    """The link that it was said by: it alone takes it back."""
     lifted: bool = False
     """Emails are wanted again. It stays for a while, so that nothing older can come back in its place."""
 

@@ -1,7 +1,7 @@
 """Under which names a shopper is known from one name on, and what is stored under each.
 
 A profile that has moved says where to: from a browser to its user, from a former pseudonym to the one of now.
-Nothing leads the other way.
+Nothing leads the other way. That a browser is a user's was said by whoever holds it, and proves nothing.
 """
 
 from __future__ import annotations
@@ -25,10 +25,15 @@ class Followed(msgspec.Struct, frozen=True):
 
 
 def follow(
-    store: Store, shopper: str, kinds: Sequence[type[Document]], *, timeout_s: float | None = None
+    store: Store,
+    shopper: str,
+    kinds: Sequence[type[Document]],
+    *,
+    to_users: bool = False,
+    timeout_s: float | None = None,
 ) -> Followed:
-    """Reads documents of these kinds, named by their shopper, under every name, in one read for each.
-    `timeout_s` is for each. Raises `StoreUnavailable`."""
+    """Reads documents of these kinds, named by their shopper, under every name, in one read for each; those
+    of a browser's user only if `to_users`. `timeout_s` is for each. Raises `StoreUnavailable`."""
     names: list[str] = []
     found: dict[Key, Document | None] = {}
     name: str | None = shopper
@@ -38,5 +43,7 @@ def follow(
         keys = [profile_key, *(Key(kind.COLLECTION, name) for kind in kinds)]
         found |= read_apart(store, keys, timeout_s=timeout_s)
         profile = found.get(profile_key)
-        name = profile.moved_to if isinstance(profile, Profile) else None
+        name = None
+        if isinstance(profile, Profile) and (profile.renamed or to_users):
+            name = profile.moved_to
     return Followed(tuple(names), found)

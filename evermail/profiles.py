@@ -39,6 +39,7 @@ def to_profile(state: ShopperState, shopper: str, now_us: int) -> Profile:
         cart=state.holdings.quantities(),
         purchased=dict(sorted(state.holdings.purchased.items())),
         moved_to=state.renamed or (state.links[-1].user if state.links else None) or None,
+        renamed=bool(state.renamed),
     )
 
 
@@ -68,7 +69,8 @@ def from_profile(profile: Profile) -> ShopperState:
             for place, seen in enumerate(profile.history)
         ),
         holdings=Holdings(lines, purchased),
-        links=[Link(0, 0, profile.moved_to)] if profile.moved_to else [],
+        links=[Link(0, 0, profile.moved_to)] if profile.moved_to and not profile.renamed else [],
+        renamed=profile.moved_to or "" if profile.renamed else "",
         # Whether these touches were counted as returns is not known: they have had their word.
         returns_horizon=profile.history[0].event_time if profile.history else 0,
     )

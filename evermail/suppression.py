@@ -25,6 +25,10 @@ TIMEOUT_S = 1.0
 TRIES = 5
 """Of a write that another one of the same shopper was quicker with."""
 
+UNDO_US = clock.DAY
+"""How long a link takes back what was said by it: for a mistake. The link stays in a mailbox,
+and in those that the email was passed on to."""
+
 LIFTED_RETENTION_US = 400 * clock.DAY
 """How long it is remembered that emails are wanted again: for as long as the link of an email can say so."""
 
@@ -60,19 +64,27 @@ def is_suppressed(store: Store, shoppers: Iterable[str], *, timeout_s: float | N
     return found
 
 
-def suppress(store: Store, shopper: str, reason: str, now_us: int) -> bool:
+class NotTakenBack(Exception):
+    """Something else holds than what this link has said of late: nothing was changed."""
+
+
+def suppress(store: Store, shopper: str, reason: str, now_us: int, *, link: str) -> bool:
     """Has no email go to this shopper from now on. Whether that is new: said again it changes nothing.
 
-    `reason` says how it was said, and names nobody. Raises `StoreUnavailable` unless the store confirmed it
-    for every name: then it may hold for some, and is to be said again.
+    `reason` says how it was said, and names nobody; `link` is what it was said by. It holds for a browser's
+    user as well: rather one email too few. Raises `StoreUnavailable` unless the store confirmed it for every
+    name: then it may hold for some, and is to be said again.
     """
-    return _bring_about(store, shopper, reason, now_us, lifted=False)
+    return _bring_about(store, shopper, reason, now_us, link, lifted=False)
 
 
-def lift(store: Store, shopper: str, reason: str, now_us: int) -> bool:
-    """Has emails go to this shopper again, under every name that `suppress` finds. Whether that is new;
-    raises as `suppress` does."""
-    return _bring_about(store, shopper, reason, now_us, lifted=True)
+def lift(store: Store, shopper: str, reason: str, now_us: int, *, link: str) -> bool:
+    """Takes back what was said by this link in the last `UNDO_US`, under every name. Whether that is new.
+
+    Raises `NotTakenBack` if it was said otherwise, or long ago, that this shopper wants no email, and else as
+    `suppress` does.
+    """
+    return _bring_about(store, shopper, reason, now_us, link, lifted=True)
 
 
 def carried(
@@ -92,16 +104,21 @@ def carried(
     ]
 
 
-def _bring_about(store: Store, shopper: str, reason: str, now_us: int, *, lifted: bool) -> bool:
+def _bring_about(store: Store, shopper: str, reason: str, now_us: int, link: str, *, lifted: bool) -> bool:
     new = False
     for _ in range(TRIES):
-        followed = follow(store, shopper, [Suppression], timeout_s=TIMEOUT_S)
-        keys = [Key(Suppression.COLLECTION, name) for name in followed.names]
-        wrong = [key for key in keys if _holds(followed.found.get(key, _NONE)) is lifted]
+        followed = follow(store, shopper, [Suppression], to_users=True, timeout_s=TIMEOUT_S)
+        stored = {
+            name: followed.found.get(Key(Suppression.COLLECTION, name), _NONE) for name in followed.names
+        }
+        # What cannot be read holds, but is not what was said.
+        wrong = [name for name, one in stored.items() if one is None or one.lifted is not lifted]
         if not wrong:
             return new
+        if lifted and not all(_is_of(stored[name], link, now_us) for name in wrong):
+            raise NotTakenBack
         new = True
-        documents = [_said(key, followed.found.get(key), reason, now_us, lifted) for key in wrong]
+        documents = [_said(name, stored[name], reason, now_us, link, lifted) for name in wrong]
         results = store.put_many(documents)
         outcomes = {result.outcome for result in results}
         if outcomes == {Outcome.WRITTEN}:
@@ -112,13 +129,20 @@ def _bring_about(store: Store, shopper: str, reason: str, now_us: int, *, lifted
     raise StoreUnavailable("a suppression was not written, as others kept writing it")
 
 
-def _said(key: Key, stored: Document | None, reason: str, now_us: int, lifted: bool) -> Suppression:
+def _is_of(stored: Document | None, link: str, now_us: int) -> bool:
+    return isinstance(stored, Suppression) and stored.link == link and stored.updated_at > now_us - UNDO_US
+
+
+def _said(
+    name: str, stored: Document | None, reason: str, now_us: int, link: str, lifted: bool
+) -> Suppression:
     return Suppression(
-        id=key.id,
+        id=name,
         version=max(now_us, stored.version + 1 if stored is not None else 0),
         updated_at=now_us,
         expire_at=now_us + LIFTED_RETENTION_US if lifted else None,
         reason=reason,
+        link=link,
         lifted=lifted,
     )
 

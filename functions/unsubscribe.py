@@ -8,8 +8,8 @@ unsubscribing, and good for 400 days.
 - `action=unsubscribe` or `action=undo`, by an AMP form (a request with the header AMP-Email-Sender or the
   parameter `__amp_source_origin`), answered by JSON with CORS headers; or by the page, answered by a page.
 
-From the answer on the suppression holds (`evermail.suppression`). Said again it changes nothing; what is said
-last holds.
+From the answer on the suppression holds (`evermail.suppression`). Said again it changes nothing; `undo` takes
+back what this email's own link has said within a day.
 
 200  {"message": ...}, or a page
 400  token_missing, repeated_field, invalid_action, malformed_form, incomplete_body;
@@ -17,6 +17,7 @@ last holds.
 401  token_expired, token_invalid
 403  sender_not_trusted (AMP)
 405  method_not_allowed
+409  not_taken_back: an undo of what was said by another email, or longer ago
 413  oversize_payload
 415  unsupported_media_type
 429  too_many_requests, with Retry-After
@@ -126,8 +127,13 @@ class _Unsubscribe:
 
     def _do(self, action: Action, way: Way, recipient: Recipient, log: RequestLog) -> None:
         say = suppression.suppress if action is Action.UNSUBSCRIBE else suppression.lift
-        now_us = self._clock()
-        new = self._in_time.do(lambda: say(self._store(), recipient.shopper, way, now_us), log)
+        now_us, link = self._clock(), f"{recipient.campaign}:{recipient.shopper}"
+        try:
+            new = self._in_time.do(lambda: say(self._store(), recipient.shopper, way, now_us, link=link), log)
+        except suppression.NotTakenBack:
+            raise Failure(
+                409, "not_taken_back", "this email's link did not unsubscribe you, or not within the last day"
+            ) from None
         log.add(new=new)
 
 

@@ -63,6 +63,11 @@ _REFUSALS = {
     "token_expired": Page(
         "This link has expired", "The email is more than a year old. Please use the link in a newer email."
     ),
+    "not_taken_back": Page(
+        "You are still unsubscribed",
+        "This link takes back only what it has done itself, and for a day. If you would like our emails "
+        "again, please subscribe in our shop.",
+    ),
     "too_many_requests": Page(
         "One moment, please", "This link was used many times just now. Please try again in a minute."
     ),

@@ -194,7 +194,8 @@ class _Names:
         return [*own, impressions.key(self._campaign, shopper)] if self._campaign else own
 
     def take(self, shopper: str, found: dict[Key, Document]) -> str | None:
-        """The name that the shopper has moved to, if any."""
+        """The new name of the shopper, if there is one. A browser's user is not it: whoever holds a browser
+        can say that it is anybody's."""
         profile, erasure, suppression, shown, said, *last = [found.get(key) for key in self.keys(shopper)]
         self.profile = profile if isinstance(profile, Profile) else None
         if isinstance(erasure, Erasure):
@@ -206,7 +207,8 @@ class _Names:
         if isinstance(said, Feedback):
             self.feedback.append(said)
         self.impression = next((one for one in last if isinstance(one, Impression)), None)
-        return self.profile.moved_to if self.profile is not None else None
+        known = self.profile
+        return known.moved_to if known is not None and known.renamed else None
 
     @property
     def last_shown(self) -> Impression | None:

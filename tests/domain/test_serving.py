@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -197,7 +198,7 @@ def test_a_shopper_without_history_still_does_not_see_what_was_bought() -> None:
 
 
 def moved(shopper: str, to: str) -> Profile:
-    return Profile(id=shopper, **SHARED, as_of=0, events=0, moved_to=to)
+    return Profile(id=shopper, **SHARED, as_of=0, events=0, moved_to=to, renamed=True)
 
 
 def test_a_profile_is_followed_to_where_it_has_moved() -> None:
@@ -206,6 +207,13 @@ def test_a_profile_is_followed_to_where_it_has_moved() -> None:
     shop.store.documents[Key("profiles", "ann's cookie")] = moved("ann's cookie", to="ann")
     assert shop.answer(shopper="ann's cookie") == expected
     assert expected.source is Source.PERSONAL
+
+
+def test_who_says_that_a_browser_is_somebodys_sees_nothing_of_that_one() -> None:
+    shop = busy_shop()
+    said = msgspec.structs.replace(moved("cookie", to="ann"), renamed=False)
+    shop.store.documents[Key("profiles", "cookie")] = said
+    assert shop.answer(shopper="cookie").source is Source.TRENDING
 
 
 def test_it_is_followed_three_times_and_no_further() -> None:

@@ -36,7 +36,7 @@ def said(store: SqliteStore, shopper: str = SHOPPER) -> dict[str, str]:
 
 
 def moved(name: str, to: str | None, version: int = 1) -> Profile:
-    return Profile(id=name, version=version, updated_at=NOW_US, as_of=0, events=0, moved_to=to)
+    return Profile(id=name, version=version, updated_at=NOW_US, as_of=0, events=0, moved_to=to, renamed=True)
 
 
 @pytest.mark.parametrize("verdict", Verdict)

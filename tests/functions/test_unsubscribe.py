@@ -295,7 +295,10 @@ def contrast(one: str, other: str) -> float:
 
 def test_holds_under_the_names_that_the_shopper_goes_by_since(store: SqliteStore) -> None:
     for name, to in ((SHOPPER, "k2.new"), ("k2.new", "k2.user")):
-        store.put_many([Profile(id=name, version=1, updated_at=NOW_US, as_of=0, events=0, moved_to=to)])
+        moved = Profile(
+            id=name, version=1, updated_at=NOW_US, as_of=0, events=0, moved_to=to, renamed=to == "k2.new"
+        )
+        store.put_many([moved])
     names = [SHOPPER, "k2.new", "k2.user"]
     press(store)
     assert is_suppressed(store, names) == set(names)

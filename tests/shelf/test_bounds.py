@@ -55,7 +55,9 @@ def shop(in_force: Rules | None, *, available: bool, moves: int = 0) -> Counting
     ]
     names = [f"name {n}" for n in range(moves)]
     for name, to in pairwise([*names, "ann"]):
-        documents.append(Profile(id=name, version=1, updated_at=NOW, as_of=0, events=0, moved_to=to))
+        documents.append(
+            Profile(id=name, version=1, updated_at=NOW, as_of=0, events=0, moved_to=to, renamed=True)
+        )
     return CountingStore(documents, available=available)
 
 

@@ -61,9 +61,9 @@ def exposed(*campaigns: tuple[str, str], shopper: str = "ann") -> Exposures:
 
 
 def moved(shopper: str) -> Profile:
-    """Where a browser's profile was, until it was known to be Ann's."""
+    """What stands under a name that Ann had under an older key."""
     left = profile("")
-    left.id, left.moved_to = shopper, "ann"
+    left.id, left.moved_to, left.renamed = shopper, "ann", True
     return left
 
 
@@ -192,11 +192,11 @@ THRICE = ("jan", "X"), ("feb", "X"), ("mar", "X")
 """Enough for X to stand behind everything."""
 
 
-def test_what_a_browser_was_shown_does_not_outlive_the_erasure_of_its_user() -> None:
-    of = shop(moved("cookie"), exposed(*THRICE, shopper="cookie"))
-    assert of.answer(1, shopper="cookie").items[0].item_id == "Y"
+def test_what_was_shown_under_a_former_name_does_not_outlive_an_erasure_under_the_new_one() -> None:
+    of = shop(moved("former"), exposed(*THRICE, shopper="former"))
+    assert of.answer(1, shopper="former").items[0].item_id == "Y"
     of.store.documents[Key("erasures", "ann")] = erased()
-    answer = of.answer(1, shopper="cookie")
+    answer = of.answer(1, shopper="former")
     assert answer.items[0].item_id == "X"
     assert remembered(answer) is not None
     assert remembered(answer).campaigns == (Exposure("may", NOW, ("X",)),)

@@ -48,7 +48,7 @@ def test_nobody_is_shown_what_suits_them_while_the_experiment_is_not_known() -> 
 def test_the_experiment_goes_by_the_name_in_the_email_whatever_the_shopper_is_called_since() -> None:
     of = campaign(Variant("a"), Variant("b"))
     names = [f"cookie-{n}" for n in range(20)]
-    shop = Shop(of, *(seen("", id=name, moved_to="ann") for name in names))
+    shop = Shop(of, *(seen("", id=name, moved_to="ann", renamed=True) for name in names))
     drawn = {name: variant_of(of, name).name for name in names}
     assert set(drawn.values()) == {"a", "b"}
     assert {

@@ -31,8 +31,8 @@ def test_of_who_wants_no_email_nothing_is_used_or_stored() -> None:
 
 
 def test_a_suppression_under_a_former_name_holds() -> None:
-    shop = Shop(suppression("cookie"), seen("", id="cookie", moved_to="ann"))
-    assert shop.answer(shopper="cookie").source is Source.TRENDING
+    shop = Shop(suppression("former"), seen("", id="former", moved_to="ann", renamed=True))
+    assert shop.answer(shopper="former").source is Source.TRENDING
 
 
 def test_who_has_come_back_is_known_again() -> None:
@@ -57,8 +57,8 @@ def test_what_a_shopper_does_not_want_is_gone_at_once() -> None:
 
 
 def test_what_was_said_under_a_former_name_holds() -> None:
-    shop = Shop(said("cookie", X=Verdict.NOT_FOR_ME), seen("", id="cookie", moved_to="ann"))
-    assert shop.shows(shopper="cookie")[0] == "Y"
+    shop = Shop(said("former", X=Verdict.NOT_FOR_ME), seen("", id="former", moved_to="ann", renamed=True))
+    assert shop.shows(shopper="former")[0] == "Y"
 
 
 def test_more_like_an_item_brings_what_goes_with_it() -> None:

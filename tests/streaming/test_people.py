@@ -32,7 +32,8 @@ class TestIdentity:
         shop(stream.arrives(identify("anna", at=-7)).arrives(browser("C", at=-6)))
         assert shop.history("anna") == "ABC"
         assert shop.profiles()["anna"].events == 4
-        assert (shop.history("c1"), shop.profiles()["c1"].moved_to) == ("", "anna")
+        left = shop.profiles()["c1"]
+        assert (shop.history("c1"), left.moved_to, left.renamed) == ("", "anna", False)
 
     def test_pairs_are_made_as_if_it_had_been_known_from_the_start(self, shop: Shop) -> None:
         shop(

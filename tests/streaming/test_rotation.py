@@ -81,7 +81,8 @@ def test_a_profile_moves_to_the_new_name_and_leaves_word(shop: Rotating) -> None
     shop.first(event("A", at=-9))
     shop.then(event("B", at=-8), event("C", at=-7))
     assert shop.history(new("anna")) == "ABC"
-    assert shop.profiles()[old("anna")].moved_to == new("anna")
+    left = shop.profiles()[old("anna")]
+    assert (left.moved_to, left.renamed) == (new("anna"), True)
     assert shop.history(old("anna")) == ""
     assert shop.counters["handovers_sent"] == shop.counters["handovers_taken"] == 1
 
@@ -106,7 +107,8 @@ def test_a_strangers_browser_goes_on_as_a_stranger(shop: Rotating) -> None:
     shop.first(browser("A", at=-9))
     shop.then(browser("B", at=-8))
     assert shop.history(new("c1", "client")) == "AB"
-    assert shop.profiles()[old("c1", "client")].moved_to == new("c1", "client")
+    left = shop.profiles()[old("c1", "client")]
+    assert (left.moved_to, left.renamed) == (new("c1", "client"), True)
 
 
 def test_a_linked_browser_feeds_its_user_whatever_that_is_called(shop: Rotating) -> None:

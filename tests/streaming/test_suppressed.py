@@ -75,8 +75,8 @@ class TestTriggers:
         self, url: str, store: SqliteStore, collected: Collected
     ) -> None:
         for shopper in ("ann", "cleo"):
-            suppress(store, shopper, "page", NOW)
-        lift(store, "cleo", "page", NOW)
+            suppress(store, shopper, "page", NOW, link="may:somebody")
+        lift(store, "cleo", "page", NOW, link="may:somebody")
         published, counted = self.published(url, collected, "ann", "ben", "cleo", "ann")
         assert published == ["ben", "cleo"]
         assert counted[names.TRIGGERS_SUPPRESSED] == 2
@@ -97,7 +97,7 @@ class TestTriggers:
         assert (len(published), counting.calls["get_many"]) == (50, 1)
 
     def test_wait_while_the_store_does_not_answer(self, url: str, store: SqliteStore) -> None:
-        suppress(store, "ann", "page", NOW)
+        suppress(store, "ann", "page", NOW, link="may:somebody")
         sleeper = Sleeper()
         with unreliable(url, DOWN) as faulty:
 
@@ -119,7 +119,7 @@ class TestTriggers:
     def test_on_bad_days_nobody_who_left_is_written_to(self, url: str, store: SqliteStore) -> None:
         everybody = [f"s{n}" for n in range(40)]
         for shopper in everybody[::2]:
-            suppress(store, shopper, "page", NOW)
+            suppress(store, shopper, "page", NOW, link="may:somebody")
         fn = DropFn(config(url, store_backoff=Sleeper().backoff()))
         with unreliable(url, Faults(before=0.5), seed=3) as faulty:
             for shopper in everybody:
@@ -134,9 +134,9 @@ class TestTriggers:
     def test_nothing_is_remembered(self, url: str, store: SqliteStore) -> None:
         fn = DropFn(config(url))
         assert len(_bundle(fn, trigger("ann"))) == 1
-        suppress(store, "ann", "page", NOW)
+        suppress(store, "ann", "page", NOW, link="may:somebody")
         assert _bundle(fn, trigger("ann")) == []
-        lift(store, "ann", "page", NOW)
+        lift(store, "ann", "page", NOW, link="may:somebody")
         assert len(_bundle(fn, trigger("ann"))) == 1
 
 
@@ -150,7 +150,7 @@ class TestMoves:
     def test_a_suppression_goes_along_with_a_profile(
         self, url: str, store: SqliteStore, collected: Collected
     ) -> None:
-        suppress(store, "browser", "page", NOW)
+        suppress(store, "browser", "page", NOW, link="may:somebody")
         profiles = [moved("browser", "ann"), moved("other", "ben"), moved("stays", None)]
         carried, counted = self.carried(url, collected, *profiles)
         assert [document.key for document in carried] == [Key(Suppression.COLLECTION, "ann")]
@@ -164,7 +164,7 @@ class TestMoves:
         assert not counting.calls
 
     def test_what_the_store_cannot_say_now_is_asked_again(self, url: str, store: SqliteStore) -> None:
-        suppress(store, "browser", "page", NOW)
+        suppress(store, "browser", "page", NOW, link="may:somebody")
         fn = CarryFn(config(url, store_backoff=Sleeper().backoff()))
         with unreliable(url, Faults(before=0.7), seed=1):
             [carried] = _bundle(fn, moved("browser", "ann"))
@@ -195,7 +195,7 @@ class TestTheJob:
         self, url: str, store: SqliteStore, collected: Collected
     ) -> None:
         ann, ben = (pseudonym("user", name) for name in ("ann", "ben"))
-        suppress(store, ann, "one_click", NOW)
+        suppress(store, ann, "one_click", NOW, link="may:somebody")
         published, counted = self.triggers(
             url, collected, self.add(user_id="ann", client_id=None), self.add(user_id="ben", client_id=None)
         )
@@ -206,7 +206,7 @@ class TestTheJob:
         self, url: str, store: SqliteStore, collected: Collected
     ) -> None:
         browser, ann = pseudonym("client", "c1"), pseudonym("user", "ann")
-        suppress(store, browser, "one_click", NOW)
+        suppress(store, browser, "one_click", NOW, link="may:somebody")
         identify = wire(event_name="identify", client_id="c1", user_id="ann", items=[])
         published, counted = self.triggers(
             url, collected, self.add(client_id="c1"), identify, self.add(at=5, user_id="ann", client_id="c1")
