@@ -7,14 +7,18 @@ once for many. Who wants no email is left out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 
 from evermail.campaigns.context import Tokens
 from evermail.campaigns.merge import ITEM_FIELDS, Field, harmless
+from evermail.campaigns.recipients import names_of_row, read_recipients
 from evermail.campaigns.snapshot import Snapshot
+from evermail.pseudonyms import Pseudonymizer
 from evermail.serving import RecommendedItem
 from evermail.tokens import Recipient
+from evermail.written_yaml import Problem
 
 BATCH = 100
 """People in one look at the store."""
@@ -30,6 +34,26 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     first_name: str = ""
     item_ids: tuple[str, ...] = ()
     place: str = ""
+
+
+def people(path: Path, campaign: str, pseudonyms: Pseudonymizer | None) -> Iterator[Person]:
+    """Those of a file, as they come. Without `pseudonyms` each must have a `shopper`.
+
+    Raises `AudienceRefused` for a file that cannot be used, and `CannotAddress` for somebody without a name.
+    """
+    for row in read_recipients(path):
+        names = names_of_row(row, pseudonyms)
+        if isinstance(names, Problem):
+            raise CannotAddress(names.told(path))
+        name = names[0]
+        yield Person(
+            email=row.email,
+            recipient=Recipient(name.pseudonym, campaign, name.kind),
+            names=tuple(dict.fromkeys(one.pseudonym for one in names)),
+            first_name=row.first_name or "",
+            item_ids=row.item_ids,
+            place=f"{path}:{row.line}",
+        )
 
 
 class Addressed(msgspec.Struct, frozen=True):

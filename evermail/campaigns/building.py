@@ -59,6 +59,17 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
             addressees=addressees,
         )
 
+    def built(self, dialect: Dialect, number: int = 1) -> Built:
+        """What a folder with it holds."""
+        return Built(
+            template=self.template,
+            service=dialect.name,
+            campaign=self.campaign,
+            endpoint=self.endpoint,
+            sent_at=self.sent_at,
+            recipients=number,
+        )
+
 
 def is_about_products(template: str, renderer: Renderer) -> bool:
     """Whether its emails are about products of each recipient, as its sample is. Raises `TemplateProblem`."""
@@ -100,15 +111,9 @@ def write_for_all(
 
     Raises `TemplateProblem`, `CannotAddress`, `ValueError` and `StoreError`.
     """
-    about = [any_item()] if is_about_products(order.template, renderer) else []
-    context = msgspec.structs.replace(
-        order.context(everybody(first_name=order.first_name)),
-        about=about,
-        items=snapshot.for_everybody(order.category),
-    )
+    context = _for_all(order, renderer, snapshot)
     marked = renderer.render(order.template, context)
-    used = fields_of("\n".join(msgspec.structs.astuple(marked))) | {Field.UNSUBSCRIBE}
-    fields = [field for field in Field if field in used]
+    fields = _used(marked)
     parts = _in_dialect(marked, dialect)
     write_parts(folder, parts)
     envelope = order.envelope(with_tags(context.unsubscribe_url, dialect.tag))
@@ -165,6 +170,37 @@ def personal(order: Order, one: Addressed, renderer: Renderer, snapshot: Snapsho
     return parts, order.envelope(context.unsubscribe_url, [Addressee(one.person.email, {})])
 
 
+def as_delivered(
+    order: Order, one: Addressed, dialect: Dialect, renderer: Renderer, snapshot: Snapshot
+) -> tuple[Parts, Envelope]:
+    """The email of one recipient as the service would deliver it: rendered for them, or merged.
+
+    Raises `MergeFailed`, and as `write_for_all` does.
+    """
+    if dialect.needs_rendering_per_recipient:
+        return personal(order, one, renderer, snapshot)
+    context = _for_all(order, renderer, snapshot)
+    marked = renderer.render(order.template, context)
+    filled = values(one, _used(marked))
+    url = dialect.merged(with_tags(context.unsubscribe_url, dialect.tag), filled)
+    parts = merged_parts(_in_dialect(marked, dialect), dialect, filled)
+    return parts, order.envelope(url, [Addressee(one.person.email, {})])
+
+
+def _for_all(order: Order, renderer: Renderer, snapshot: Snapshot) -> Context:
+    return msgspec.structs.replace(
+        order.context(everybody(first_name=order.first_name)),
+        about=[any_item()] if is_about_products(order.template, renderer) else [],
+        items=snapshot.for_everybody(order.category),
+    )
+
+
+def _used(marked: Parts) -> list[Field]:
+    """The fields of a rendered email, and what its header needs."""
+    used = fields_of("\n".join(msgspec.structs.astuple(marked))) | {Field.UNSUBSCRIBE}
+    return [field for field in Field if field in used]
+
+
 def _in_dialect(marked: Parts, dialect: Dialect) -> Parts:
     """Rendered parts with the service's tags in the places of markers."""
     return Parts(
@@ -196,14 +232,7 @@ def _calls(
 def _describe(
     folder: Path, order: Order, dialect: Dialect, envelope: Envelope, fields: Sequence[Field], number: int
 ) -> None:
-    built = Built(
-        template=order.template,
-        service=dialect.name,
-        campaign=order.campaign,
-        endpoint=order.endpoint,
-        sent_at=order.sent_at,
-        messages=number,
-    )
+    built = order.built(dialect, number)
     write_description(folder, built)
     (folder / STEPS).write_text(instructions(built, dialect, envelope, fields), encoding="utf-8")
 

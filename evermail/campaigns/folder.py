@@ -27,14 +27,14 @@ PART_FILES = {"subject": "subject.txt", "text": "email.txt", "amp": "amp.html", 
 
 class Built(msgspec.Struct, frozen=True, kw_only=True):
     """What a folder holds. `sent_at` is when it was made, in microseconds: its tokens are as old.
-    `service` is the name of the dialect, `messages` how many recipients it has emails for."""
+    `service` is the name of the dialect, `recipients` how many are in its messages or payloads."""
 
     template: str
     service: str
     campaign: str
     endpoint: str
     sent_at: int
-    messages: int = 0
+    recipients: int = 0
 
 
 class FolderRefused(Exception):
