@@ -54,7 +54,7 @@ def find(draft: Draft) -> Iterator[Finding]:
                 if not _says_what_it_is(element):
                     yield TABLE_WITHOUT_ROLE.at(part, element.line, "a table without role")
             elif element.tag == "a":
-                if "href" in element.attributes and is_seen(element) and not _words(element):
+                if _is_read_out(element) and not _words(element):
                     link = brief(element.attributes["href"])
                     yield LINK_WITHOUT_TEXT.at(part, element.line, f"the link to {link} has no words")
             elif _needs_label(element) and element.attributes.get("id", " ") not in labels:
@@ -66,6 +66,12 @@ def _says_what_it_is(table: Element) -> bool:
     if table.attributes.get("role", "").strip():
         return True
     return any(cell.tag in ("th", "caption") for cell in table.walk())
+
+
+def _is_read_out(link: Element) -> bool:
+    """Whether a screen reader comes to it: one beside another to the same page may be kept from it."""
+    hidden = any(one.attributes.get("aria-hidden") == "true" for one in (link, *link.ancestors()))
+    return "href" in link.attributes and is_seen(link) and not hidden
 
 
 def _words(link: Element) -> str:

@@ -68,6 +68,12 @@ ATTRIBUTES: dict[str, frozenset[str]] = {
 _BOILERPLATE = "body{visibility:hidden}"
 _CDN = "https://cdn.ampproject.org/v0"
 _ADDRESSES = {"amp-list": "src", "amp-img": "src", "amp-anim": "src", "form": "action-xhr", "a": "href"}
+_BOTH = frozenset(("width", "height"))
+_SIZES = dict.fromkeys(("", "fixed", "responsive", "intrinsic"), _BOTH) | {
+    "fixed-height": frozenset(("height",))
+}
+"""What an <amp-img> must have, by its layout."""
+
 _ONE_VARIABLE = re.compile(r"\{\{[^{}]+\}\}")
 
 
@@ -131,14 +137,10 @@ def _element(element: Element) -> Iterator[Finding]:
         is_handler = name.startswith("on") and len(name) > 2
         if is_handler or name in ATTRIBUTES.get(tag, ()) or name.startswith("load-more"):
             yield AMP_ATTRIBUTE.at("amp", element.line, f"<{tag}> has {name}")
-    if (
-        tag == "amp-img"
-        and attributes.get("layout") != "fill"
-        and not attributes.keys() >= {"width", "height"}
-    ):
-        yield AMP_ATTRIBUTE.at(
-            "amp", element.line, "<amp-img> has no width and height", remedy="Add both, in pixels."
-        )
+    needed = _SIZES.get(attributes.get("layout", ""), frozenset()) if tag == "amp-img" else frozenset()
+    if lacks := needed - attributes.keys():
+        what = f"<amp-img> has no {' and '.join(sorted(lacks))}"
+        yield AMP_ATTRIBUTE.at("amp", element.line, what, remedy="Add width and height, in pixels.")
     name = _ADDRESSES.get(tag, "")
     if name in attributes and not _is_taken(attributes[name].strip(), element):
         yield AMP_ADDRESS.at(

@@ -63,6 +63,8 @@ def _judged(address: Address) -> Iterator[Finding]:
         return  # what AMP demands is for the validator to say
     elif not parts.scheme or (parts.scheme in ("http", "https") and not parts.hostname):
         yield LINK_INCOMPLETE.at(*at, f"{address.where} is {shown}")
+    elif parts.scheme == "data" and address.where == "<img src>":
+        return  # `images` says that
     elif parts.scheme not in _FOLLOWED:
         yield LINK_UNSAFE.at(*at, f"{address.where} is {shown}")
     elif is_local(parts):

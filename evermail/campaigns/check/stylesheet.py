@@ -95,9 +95,10 @@ def _blank(found: re.Match[str]) -> str:
 
 
 def sheets(document: Document) -> Iterator[Rule]:
-    """The rules of all stylesheets in a document."""
+    """The rules of all stylesheets in a document, but for those that AMP takes away once it runs."""
     for style in document.find("style"):
-        yield from rules(style.source, style.line)
+        if "amp4email-boilerplate" not in style.attributes:
+            yield from rules(style.source, style.line)
 
 
 class Cascade:
