@@ -23,6 +23,9 @@ from evermail.written_yaml import Problem
 BATCH = 100
 """People in one look at the store."""
 
+MOST_TOLD = 20
+"""Of those who cannot be addressed: whoever mends so many builds again."""
+
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
     """One recipient. `recipient` names them in tokens; `names` are all pseudonyms that they may be known by.
@@ -36,15 +39,34 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     place: str = ""
 
 
-def people(path: Path, campaign: str, pseudonyms: Pseudonymizer | None) -> Iterator[Person]:
-    """Those of a file, as they come. Without `pseudonyms` each must have a `shopper`.
+class Wrong:
+    """Who of an audience cannot get the email: the first of them in words, `FILE:LINE: what; remedy`."""
 
-    Raises `AudienceRefused` for a file that cannot be used, and `CannotAddress` for somebody without a name.
-    """
-    for row in read_recipients(path):
+    def __init__(self) -> None:
+        self._told: list[str] = []
+        self._number = 0
+
+    def add(self, told: str) -> None:
+        self._number += 1
+        if len(self._told) < MOST_TOLD:
+            self._told.append(told)
+
+    def refuse(self) -> None:
+        """Raises `CannotAddress` if there is anybody."""
+        if more := self._number - len(self._told):
+            raise CannotAddress("\n".join([*self._told, f"and {more:,} more: mend these, then build again"]))
+        if self._told:
+            raise CannotAddress("\n".join(self._told))
+
+
+def people(path: Path, campaign: str, pseudonyms: Pseudonymizer | None, wrong: Wrong) -> Iterator[Person]:
+    """Those of a file, as they come; what is wrong with others is noted. Without `pseudonyms` each must have
+    a `shopper`. Raises `AudienceRefused` for a file that cannot be used at all."""
+    for row in read_recipients(path, wrong=lambda problem: wrong.add(problem.told(path))):
         names = names_of_row(row, pseudonyms)
         if isinstance(names, Problem):
-            raise CannotAddress(names.told(path))
+            wrong.add(names.told(path))
+            continue
         name = names[0]
         yield Person(
             email=row.email,
@@ -65,7 +87,7 @@ class Addressed(msgspec.Struct, frozen=True):
 
 
 class CannotAddress(Exception):
-    """Somebody who cannot get this email: the message says where they stand, why, and what to do."""
+    """Those who cannot get this email: the message has a line for each, where, why, and what to do."""
 
 
 class Addressing:
@@ -74,14 +96,18 @@ class Addressing:
     `about` says that the email is about products of each recipient. `tokens` signs those of a recipient.
     """
 
-    def __init__(self, snapshot: Snapshot, tokens: Callable[[Recipient], Tokens], *, about: bool) -> None:
+    def __init__(
+        self, snapshot: Snapshot, tokens: Callable[[Recipient], Tokens], wrong: Wrong, *, about: bool
+    ) -> None:
         self._snapshot = snapshot
+        self._wrong = wrong
         self._tokens = tokens
         self._about = about
         self.left_out = 0
 
     def addressed(self, people: Iterable[Person]) -> Iterator[Addressed]:
-        """In order. Raises `CannotAddress`, and `StoreError` if a store does not answer."""
+        """In order. Raises `CannotAddress` in the end if anybody is wrong, and `StoreError` where a store
+        does not answer."""
         for batch in _batches(people):
             suppressed = self._snapshot.suppressed(name for person in batch for name in person.names)
             wanted = [person for person in batch if suppressed.isdisjoint(person.names)]
@@ -89,26 +115,25 @@ class Addressing:
             ids = (item_id for person in wanted for item_id in person.item_ids) if self._about else ()
             products = self._snapshot.products(ids)
             for person in wanted:
-                yield Addressed(person, self._signed(person), self._products(person, products))
-
-    def _signed(self, person: Person) -> Tokens:
-        try:
-            return self._tokens(person.recipient)
-        except ValueError as problem:
-            raise CannotAddress(f"{person.place}: {problem}; use a shorter identifier") from None
+                try:
+                    one = Addressed(person, self._tokens(person.recipient), self._products(person, products))
+                except ValueError as problem:
+                    self._wrong.add(f"{person.place}: {problem}")
+                else:
+                    yield one
+        self._wrong.refuse()
 
     def _products(self, person: Person, products: dict[str, RecommendedItem]) -> list[RecommendedItem]:
+        """Raises `ValueError`."""
         if not self._about:
             return []
         if not person.item_ids:
-            raise CannotAddress(
-                f"{person.place}: this email is about a product, and item_id is empty; fill it in"
-            )
+            raise ValueError("item_id is empty, and this email is about a product; fill it in")
         for item_id in person.item_ids:
             if item_id not in products:
-                raise CannotAddress(
-                    f"{person.place}: no product {item_id!r} in the store; mend item_id, or import the "
-                    "catalog (`evermail catalog import`)"
+                raise ValueError(
+                    f"there is no product {item_id!r} in the store; mend item_id, or import the catalog "
+                    "(`evermail catalog import`)"
                 )
         return [products[item_id] for item_id in person.item_ids]
 
@@ -127,9 +152,9 @@ def values(addressed: Addressed, fields: Sequence[Field]) -> dict[Field, str]:
     filled = tokens | {field: harmless(field, value) for field, value in given.items()}
     for field in fields:
         if not filled.get(field):
+            remedy = "; fill it in" + (", or build without --first-name" if field is Field.FIRST_NAME else "")
             raise CannotAddress(
-                f"{addressed.person.place}: there is no {field}, and the email shows it to all; fill it in"
-                + (", or build without --first-name" if field is Field.FIRST_NAME else "")
+                f"{addressed.person.place}: there is no {field}, and the email shows it to all{remedy}"
             )
     return {field: filled[field] for field in fields}
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from evermail import clock
-from evermail.campaigns.addressing import Addressed, Addressing, CannotAddress, people
+from evermail.campaigns.addressing import Addressed, Addressing, CannotAddress, Wrong, people
 from evermail.campaigns.audience import AudienceRefused
 from evermail.campaigns.building import (
     Order,
@@ -33,6 +33,7 @@ from evermail.campaigns.command.options import (
     End,
     Layout,
     ending,
+    the_address,
     the_brand,
     the_dialect,
     the_endpoint,
@@ -104,8 +105,8 @@ def build(
         campaign=campaign or f"{template}-{clock.to_datetime(now_us):%Y-%m-%d}",
         endpoint=the_endpoint(endpoint, end),
         sent_at=now_us,
-        sender=sender,
-        reply_to=reply_to,
+        sender=the_address(sender, "--from", end),
+        reply_to=the_address(reply_to, "--reply-to", end) if reply_to else None,
         category=category,
         layout=layout.value,
         first_name=first_name,
@@ -159,15 +160,19 @@ def _build(
             write_for_all(folder, order, dialect, renderer, snapshot)
         print(f"{out}: {order.campaign} for {dialect.title}; read {out}/STEPS.md")
         return
-    addressing = Addressing(snapshot, the_signer(end), about=is_about_products(order.template, renderer))
-    addressed = addressing.addressed(people(recipients, order.campaign, the_pseudonyms(end)))
+    wrong = Wrong()
+    addressing = Addressing(
+        snapshot, the_signer(end), wrong, about=is_about_products(order.template, renderer)
+    )
+    addressed = addressing.addressed(people(recipients, order.campaign, the_pseudonyms(end), wrong))
     write = write_messages if dialect.needs_rendering_per_recipient else write_for_all
     with fresh(out) as folder:
         number = write(folder, order, dialect, renderer, snapshot, _counted(addressed))
         if not number:
             left = f"all {addressing.left_out:,} have unsubscribed" if addressing.left_out else "it is empty"
             end(f"{recipients}: nobody to send to: {left}", FINDINGS)
-    print(f"{out}: {order.campaign} for {dialect.title}, {number:,} recipients; read {out}/STEPS.md")
+    to = f"{number:,} recipient{'s' * (number != 1)}"
+    print(f"{out}: {order.campaign} for {dialect.title}, {to}; read {out}/STEPS.md")
     if addressing.left_out:
         print(f"left out, as they want no email: {addressing.left_out:,}", file=sys.stderr)
     if not checked:

@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from evermail import clock
-from evermail.campaigns.addressing import Addressed, Addressing, CannotAddress, Person, people
+from evermail.campaigns.addressing import Addressed, Addressing, CannotAddress, Person, Wrong, people
 from evermail.campaigns.audience import AudienceRefused
 from evermail.campaigns.building import Order, as_delivered, is_about_products
 from evermail.campaigns.command.options import (
@@ -112,8 +112,11 @@ def export(
 
 def _first(file: Path, order: Order, snapshot: Snapshot, end: End) -> Addressed:
     """The first in a file who wants email."""
-    addressing = Addressing(snapshot, the_signer(end), about=is_about_products(order.template, Renderer()))
-    found = next(addressing.addressed(people(file, order.campaign, the_pseudonyms(end))), None)
+    wrong = Wrong()
+    addressing = Addressing(
+        snapshot, the_signer(end), wrong, about=is_about_products(order.template, Renderer())
+    )
+    found = next(addressing.addressed(people(file, order.campaign, the_pseudonyms(end), wrong)), None)
     if found is None:
         end(f"{file}: there is nobody in it who wants email", FINDINGS)
     return found

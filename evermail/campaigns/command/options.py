@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from email.utils import parseaddr
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NoReturn
@@ -125,6 +127,14 @@ def the_endpoint(url: str, end: End) -> str:
     return url
 
 
+def the_address(text: str, option: str, end: End) -> str:
+    """An address with or without a name."""
+    _, address = parseaddr(text)
+    if not re.fullmatch(r"[^\s@]+@[^\s@]+\.[^\s@]+", address) or not address.isascii():
+        end(f'{option}: {text!r} is not an address such as "Alder <hi@alder.example>"', WRONG_USE)
+    return text
+
+
 @contextmanager
 def the_snapshot(store: str | None, items: Path | None, locale: str, end: End) -> Iterator[Snapshot]:
     """What is known of products, from the store, the file, or nothing. A store that fails ends it."""
@@ -140,15 +150,20 @@ def the_snapshot(store: str | None, items: Path | None, locale: str, end: End) -
             end(f"the store does not answer: {problem}", NO_ANSWER)
 
 
-def the_signer(end: End) -> Callable[[Recipient], Tokens]:
-    """What signs the tokens of recipients, by the keys in the environment."""
+def the_token_signer(end: End) -> TokenSigner:
+    """What signs and verifies tokens, by the keys in the environment."""
     keys = [key.strip() for key in os.environ.get(TOKEN_KEYS, "").split(",")]
     if keys == [""]:
         end(f"{TOKEN_KEYS} is not set: set it as the functions have it", WRONG_USE)
     try:
-        signer = TokenSigner(keys)
+        return TokenSigner(keys)
     except ValueError as problem:
         end(f"{TOKEN_KEYS}: {problem}", WRONG_USE)
+
+
+def the_signer(end: End) -> Callable[[Recipient], Tokens]:
+    """What signs the tokens of recipients, by the keys in the environment."""
+    signer = the_token_signer(end)
     return lambda recipient: Tokens.signed(recipient, signer)
 
 

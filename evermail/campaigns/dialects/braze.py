@@ -72,7 +72,7 @@ class Braze:
         return [
             "Ask Braze whether your workspace sends by SparkPost or SendGrid: only these carry AMP.",
             columns(envelope.campaign, fields),
-            "Import the file that this made as a CSV of users: `first_name` is an attribute of Braze's "
+            "Import `upload.csv` as a CSV of users: `first_name` is an attribute of Braze's "
             "own, all "
             "other columns become custom attributes of the same names.",
             "Make an API campaign and a segment in Braze, and put their identifiers and your app's into "

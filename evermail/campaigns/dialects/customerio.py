@@ -44,7 +44,7 @@ class CustomerIo:
     def steps(self, envelope: Envelope, fields: Sequence[Field]) -> list[str]:
         return [
             columns(envelope.campaign, fields),
-            "Import the file that this made as people: the columns become attributes of the same names. "
+            "Import `upload.csv` as people: the columns become attributes of the same names. "
             "Customer.io "
             "sends to nobody who lacks one of them.",
             "Make a newsletter with the code editor: `email.html` as the body, `email.txt` as the text, "

@@ -42,7 +42,7 @@ class Iterable:
         return [
             "Ask Iterable to turn on AMP for your project.",
             columns(envelope.campaign, fields),
-            "Import the file that this made as users: the columns become fields of the same names.",
+            "Import `upload.csv` as users: the columns become fields of the same names.",
             "Make an email template with the HTML editor: `email.html` into HTML, `email.txt` into plain "
             "text, "
             "`amp.html` into AMP. Its subject is in `subject.txt`.",

@@ -79,8 +79,7 @@ class Klaviyo:
         return [
             "Apply for AMP at Klaviyo: it is turned on for accounts with a sending domain of their own.",
             columns(envelope.campaign, fields),
-            "Import the file that this made as a list of profiles: the columns become properties of the "
-            "same names.",
+            "Import `upload.csv` as a list of profiles: the columns become properties of the same names.",
             'Make the template: `curl -X POST https://a.klaviyo.com/api/templates -H "Authorization: '
             "Klaviyo-API-Key $KEY\" -H 'revision: 2025-01-15' -H 'Content-Type: application/vnd.api+json' "
             "-d @payload.json`; or paste `email.html`, `email.txt` and `amp.html` into a custom HTML "

@@ -57,7 +57,7 @@ class Salesforce:
         return [
             "In Setup, see that Multipart MIME is on, and have AMP for Email turned on for your account.",
             columns(envelope.campaign, fields),
-            "Import the file that this made into a sendable data extension: a column each, text of 512 "
+            "Import `upload.csv` into a sendable data extension: a column each, text of 512 "
             "characters "
             "for those that begin with `evermail_`.",
             "In Content Builder make an HTML email: `email.html` into HTML, `email.txt` into Text, "

@@ -10,7 +10,8 @@ from evermail.campaigns.merge import ITEM_FIELDS, TOKEN_FIELDS, Field
 def columns(campaign: str, fields: Sequence[Field]) -> str:
     """How the columns come about that a service is to merge."""
     made = (
-        f"Make the tokens: `evermail campaign tokens --audience audience.csv --campaign {campaign}` adds the "
+        f"Make the tokens: `evermail campaign tokens --audience audience.csv --campaign {campaign} --out "
+        f"upload.csv` adds the "
     )
     made += "columns " + _listed([field for field in fields if field in TOKEN_FIELDS]) + "."
     own = [field for field in fields if field not in TOKEN_FIELDS]
