@@ -20,18 +20,20 @@ MAX_LINE = 998
 """Octets in a line, the line end not counted (RFC 5322, 2.1.1)."""
 
 
-class _UrlHeader(UnstructuredHeader):
-    """A header that holds a URL. Folding one that is longer than a line would encode it, and break it."""
+class _PlainHeader(UnstructuredHeader):
+    """A header that programs read, such as a URL or a Feedback-ID: folding one that is longer than a line
+    would encode it, and break it."""
 
     name: str
 
     def fold(self, *, policy: Policy) -> str:
+        if not str(self).isascii():
+            return super().fold(policy=policy)
         return f"{self.name}: {self}{policy.linesep}"
 
 
-_HEADERS = HeaderRegistry()
-_HEADERS.map_to_type("list-unsubscribe", _UrlHeader)  # type: ignore[arg-type]
-_POLICY = SMTP.clone(header_factory=_HEADERS)
+_POLICY = SMTP.clone(header_factory=HeaderRegistry(default_class=_PlainHeader))  # type: ignore[arg-type]
+"""Headers of which Python does not know what is in them are for programs."""
 
 
 def to_mime(
@@ -49,33 +51,39 @@ def to_mime(
 
     `sender`, `recipient` and `reply_to` are addresses with or without a name (`Alder <hi@alder.example>`).
     `unsubscribe_url` must take a POST for one-click unsubscription (RFC 8058). `sent_at` is in
-    microseconds. A mail server adds the Message-ID if none is given. All bodies are base64 or
-    quoted-printable, so no line is too long for a server, and equal input gives equal bytes.
+    microseconds. Without `message_id` the Message-ID is made of all the rest, at the domain of the sender: a
+    message that is delivered twice can be told for one. All bodies are base64 or quoted-printable, so no line
+    is too long for a server, and equal input gives equal bytes.
 
-    Raises `ValueError` for an address or a URL that cannot stand in a header.
+    Raises `ValueError` for an address, a URL or another value that cannot stand in a header.
     """
     require_url("unsubscribe_url", unsubscribe_url, schemes=("https",))
     if not unsubscribe_url.isascii() or len(unsubscribe_url) > MAX_LINE - len("List-Unsubscribe: <>"):
         raise ValueError("unsubscribe_url must be ASCII and fit a header line")
 
     message = EmailMessage(policy=_POLICY)
-    message["From"] = _address(sender)
-    message["To"] = _address(recipient)
+    message["From"] = from_ = _address(sender)
+    message["To"] = to = _address(recipient)
     if reply_to is not None:
         message["Reply-To"] = _address(reply_to)
     message["Subject"] = parts.subject
     message["Date"] = format_datetime(clock.to_datetime(sent_at))
-    if message_id is not None:
-        message["Message-ID"] = message_id
+    if message_id is None:
+        told_apart = _digest(parts, to.addr_spec, unsubscribe_url, str(sent_at))
+        message_id = f"<{told_apart}@{from_.domain}>"
+    message["Message-ID"] = message_id
     message["List-Unsubscribe"] = f"<{unsubscribe_url}>"
     message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     for name, value in (headers or {}).items():
+        if len(f"{name}: {value}") > MAX_LINE:
+            raise ValueError(f"the header {name} is longer than a line may be")
         message[name] = value
 
     message.set_content(parts.text, cte=_encoding(parts.text))
     message.add_alternative(parts.amp, subtype=AMP_SUBTYPE, cte=_encoding(parts.amp))
     message.add_alternative(parts.html, subtype="html", cte=_encoding(parts.html))
-    message.set_boundary(_boundary(parts))
+    # `=_` occurs neither in quoted-printable nor in base64: no line of a body can be taken for it
+    message.set_boundary(f"=_{_digest(parts)}")
     return message
 
 
@@ -92,7 +100,6 @@ def _encoding(body: str) -> str:
     return "quoted-printable" if sum(not c.isascii() for c in body) * 6 <= len(body) else "base64"
 
 
-def _boundary(parts: Parts) -> str:
-    """A line that is in none of the bodies: `=_` occurs neither in quoted-printable nor in base64."""
-    digest = hashlib.sha256("\0".join((parts.subject, parts.text, parts.amp, parts.html)).encode())
-    return f"=_{digest.hexdigest()[:32]}"
+def _digest(parts: Parts, *more: str) -> str:
+    whole = "\0".join((parts.subject, parts.text, parts.amp, parts.html, *more))
+    return hashlib.sha256(whole.encode()).hexdigest()[:32]

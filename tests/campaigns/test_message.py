@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import re
 from email.message import EmailMessage
 from email.policy import default
 from typing import Any
@@ -48,7 +49,8 @@ def test_every_body_arrives_as_it_was_written(body: str) -> None:
     received = read_back(message(Parts(subject="s", text=body, amp=body, html=body)))
     for part in received.iter_parts():
         assert isinstance(part, EmailMessage)
-        assert part.get_payload(decode=True).decode().replace("\r\n", "\n") == body
+        arrived = part.get_payload(decode=True).decode().replace("\r\n", "\n")
+        assert arrived == body if body.endswith("\n") else arrived == body + "\n"
 
 
 def test_no_line_is_longer_than_servers_take() -> None:
@@ -58,6 +60,26 @@ def test_no_line_is_longer_than_servers_take() -> None:
     assert max(map(len, lines)) <= 998
     assert b"\n" not in b"".join(lines)
     assert sent.isascii()
+
+
+def test_what_programs_read_is_neither_encoded_nor_broken() -> None:
+    feedback, message_id = (
+        "black-friday:" + "x" * 90 + ":evermail:alder.example",
+        f"<{'a' * 90}@alder.example>",
+    )
+    raw = message(headers={"Feedback-ID": feedback}, message_id=message_id).as_bytes().decode()
+    assert f"\r\nFeedback-ID: {feedback}\r\n" in raw
+    assert f"\r\nMessage-ID: {message_id}\r\n" in raw
+
+
+def test_a_message_has_an_id_of_its_own_at_the_domain_of_its_sender() -> None:
+    ids = [
+        message(**changes)["Message-ID"]
+        for changes in ({}, {"recipient": "b@example.com"}, {"sent_at": 1}, {"unsubscribe_url": LONG_URL})
+    ]
+    assert len(set(ids)) == 4
+    assert all(re.fullmatch(r"<[0-9a-f]{32}@alder\.example>", one) for one in ids)
+    assert message()["Message-ID"] == ids[0]
 
 
 @pytest.mark.parametrize("url", [SAMPLE.unsubscribe_url, LONG_URL])
@@ -74,6 +96,7 @@ def test_names_and_subject_survive_in_any_script() -> None:
     assert received["From"].addresses[0].display_name == "Alder & Pine 🌲"
     assert received["To"].addresses[0].addr_spec == "mara@example.com"
     assert received["Reply-To"] == "help@alder.example"
+    assert received["Subject"].defects == ()
     assert received["Date"].datetime.timestamp() * 1_000_000 == SAMPLE.sent_at
 
 
@@ -94,6 +117,8 @@ def test_equal_input_gives_equal_bytes() -> None:
         {"unsubscribe_url": "https://shop.example/ü"},
         {"unsubscribe_url": "https://shop.example/" + "x" * 1000},
         {"headers": {"X-Campaign": "a\r\nBcc: b@example.com"}},
+        {"headers": {"X-Campaign": "a" * 1000}},
+        {"message_id": "<a@b>\r\nBcc: b@example.com"},
     ],
 )
 def test_what_cannot_stand_in_a_header_is_refused(changes: dict[str, Any]) -> None:
