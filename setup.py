@@ -19,6 +19,7 @@ PICTURES = ["pillow>=11,<13", "urllib3>=2.2,<3"]
 FUNCTIONS = ["functions-framework>=3.8,<4", "flask>=3,<4", "google-cloud-pubsub>=2.27,<3", *BABEL, *PICTURES]
 CAMPAIGNS = [*CLI, "jinja2>=3.1,<4", "css-inline>=0.14,<1", "pyyaml>=6,<7", *BABEL]
 CAMPAIGNS += ["dnspython>=2.6,<3", "httpx>=0.27,<1"]  # to ask DNS and the functions
+CAMPAIGNS += ["tenacity>=8.5,<10"]  # to ask a mail server again
 CATALOG = [*CLI, *BABEL, "httpx>=0.27,<1", "tenacity>=8.5,<10"]
 DEAD_LETTERS = [*CLI, *SEALING, "google-cloud-pubsub>=2.27,<3", "google-cloud-secret-manager>=2.20,<3"]
 RULES = [*CLI, "pyyaml>=6,<7"]
@@ -45,6 +46,7 @@ DEV = [
     "ruff>=0.8,<1",
     "import-linter>=2.1,<3",
     "pathspec>=0.12,<2",
+    "aiosmtpd>=1.4.6,<2",
     "playwright>=1.49,<2",
     # The statements for BigQuery are tested by another database
     "duckdb>=1.1,<3",
