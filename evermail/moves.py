@@ -2,6 +2,9 @@
 
 A profile that has moved says where to: from a browser to its user, from a former pseudonym to the one of now.
 Nothing leads the other way. That a browser is a user's was said by whoever holds it, and proves nothing.
+
+Not followed here: names in an opened email, which must not wait (`evermail.shelf.met`); many shoppers at once
+(`evermail.suppression`); and all names that a person ever had (`evermail.person`).
 """
 
 from __future__ import annotations
