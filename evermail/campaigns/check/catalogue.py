@@ -57,7 +57,7 @@ warnings too), 2 if the check was called wrongly, else 0.
 What a mail service fills in is filled in for somebody made up, as that service would do it. With the
 functions' `EVERMAIL_TOKEN_KEYS` in the environment, each token is tried at what it stands at. Without Node,
 the AMP part is held against a table of common mistakes, and the check says so. Only with `--endpoint` are the
-functions asked, eight small requests that change nothing; DNS is asked about the domain of the sender unless
+functions asked, seven small requests that change nothing; DNS is asked about the domain of the sender unless
 you say `--no-dns`.
 """
 
