@@ -2,20 +2,19 @@
 
 An AMP client fetches the answer of the recommendations function and fills the email's mustache
 template with it. Here the server does so: the document that comes out holds no script, and its
-AMP elements are laid out by a few lines of CSS. It covers what the campaign templates use.
+AMP elements are laid out by a few lines of CSS. Its forms can be seen and not sent. It covers what
+the campaign templates use.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import Enum
-from html import escape, unescape
-from html.parser import HTMLParser
 from typing import Any
 
-import chevron
+from demo.amp_mustache import fill, sanitize
+from demo.html_tree import Element, parse, write
+from evermail import clock
 
 
 class NoAnswer(Enum):
@@ -27,20 +26,21 @@ class NoAnswer(Enum):
     """An error: the list shows its fallback."""
 
 
-def preview(amp: str, answer: Mapping[str, Any] | NoAnswer) -> str:
+def preview(amp: str, answer: Mapping[str, Any] | NoAnswer, *, clock: clock.Clock = clock.now_us) -> str:
     """The plain HTML document for an AMP document and what its lists were answered.
 
-    `answer` is the decoded JSON object. One that an `amp-list` cannot use counts as a failure, as there.
+    `answer` is the decoded JSON object. One that an `amp-list` cannot use counts as a failure, as there. By
+    `clock` it says how long ago something was.
     """
-    root = _parse(amp)
+    root = parse(amp)
     for element in [*root.walk()]:
         if element.tag == "html":
             element.attributes = {k: v for k, v in element.attributes.items() if k in {"lang", "dir"}}
         elif element.tag == "head":
             element.children = [child for child in element.children if not _is_machinery(child)]
-            element.children[:0] = _parse(_HEAD).children
-    _lay_out(root, answer)
-    return "<!doctype html>\n" + _write(root).lstrip()
+            element.children[:0] = parse(_HEAD).children
+    _lay_out(root, answer, clock())
+    return "<!doctype html>\n" + write(root).lstrip()
 
 
 _HEAD = """<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -49,100 +49,19 @@ _HEAD = """<meta charset="utf-8"><meta name="viewport" content="width=device-wid
 <style>
 amp-list,amp-img{position:relative;overflow:hidden}
 amp-img>img{display:block;width:100%;height:100%;border:0}
+amp-carousel{overflow-x:auto;white-space:nowrap}
+[submitting],[submit-success],[submit-error]{display:none}
 </style>"""
 
-_VOID = frozenset(
-    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
-)
-_DROPPED = frozenset(
-    {"script", "style", "template", "iframe", "object", "embed", "link", "meta", "base", "svg"}
-)
-_FORMATTING = frozenset(
-    {"b", "br", "code", "del", "em", "i", "ins", "mark", "q", "s", "small", "strong", "sub", "sup", "u"}
-)
-"""What amp-mustache lets through in an unescaped variable, attributes aside."""
-_URL_ATTRIBUTES = frozenset({"href", "src", "action"})
 
-
-class _Element:
-    """An element; `children` are elements and pieces of source text."""
-
-    def __init__(self, tag: str, attributes: dict[str, str | None]) -> None:
-        self.tag = tag
-        self.attributes = attributes
-        self.children: list[_Element | str] = []
-
-    def walk(self) -> Iterator[_Element]:
-        """The elements below, outermost first."""
-        for child in self.children:
-            if isinstance(child, _Element):
-                yield child
-                yield from child.walk()
-
-    def child(self, attribute: str) -> _Element | None:
-        """The first child element with an attribute, or of a tag, of this name."""
-        for child in self.children:
-            if isinstance(child, _Element) and (attribute in child.attributes or child.tag == attribute):
-                return child
-        return None
-
-
-class _TreeBuilder(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=False)
-        self.open = [_Element("", {})]
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        element = _Element(tag, dict(attrs))
-        self.open[-1].children.append(element)
-        if tag not in _VOID:
-            self.open.append(element)
-
-    def handle_endtag(self, tag: str) -> None:
-        for depth in range(len(self.open) - 1, 0, -1):
-            if self.open[depth].tag == tag:
-                del self.open[depth:]
-                return
-
-    def handle_data(self, data: str) -> None:
-        self.open[-1].children.append(data)
-
-    def handle_entityref(self, name: str) -> None:
-        self.open[-1].children.append(f"&{name};")
-
-    def handle_charref(self, name: str) -> None:
-        self.open[-1].children.append(f"&#{name};")
-
-
-def _parse(source: str) -> _Element:
-    builder = _TreeBuilder()
-    builder.feed(source)
-    builder.close()
-    return builder.open[0]
-
-
-def _write(node: _Element | str) -> str:
-    if isinstance(node, str):
-        return node
-    inner = "".join(map(_write, node.children))
-    if not node.tag:
-        return inner
-    attributes = "".join(
-        f" {name}" if value is None else f' {name}="{escape(value)}"'
-        for name, value in node.attributes.items()
-    )
-    end = "" if node.tag in _VOID else f"</{node.tag}>"
-    return f"<{node.tag}{attributes}>{inner}{end}"
-
-
-def _is_machinery(node: _Element | str) -> bool:
+def _is_machinery(node: Element | str) -> bool:
     """What only AMP's runtime needs: its scripts and boilerplate; the character set is set again by us."""
-    return isinstance(node, _Element) and (
+    return isinstance(node, Element) and (
         node.tag in {"script", "meta"} or "amp4email-boilerplate" in node.attributes
     )
 
 
-def _lay_out(root: _Element, answer: Mapping[str, Any] | NoAnswer) -> None:
+def _lay_out(root: Element, answer: Mapping[str, Any] | NoAnswer, now_us: int) -> None:
     """Turns the AMP elements below `root` into what they show."""
     for element in [*root.walk()]:
         if element.tag == "amp-list":
@@ -150,14 +69,53 @@ def _lay_out(root: _Element, answer: Mapping[str, Any] | NoAnswer) -> None:
             _become(element, keep={"id", "class", "aria-label", "title"})
     for element in [*root.walk()]:
         if element.tag == "amp-img":
-            picture = _Element(
+            picture = Element(
                 "img", {"src": element.attributes.get("src"), "alt": element.attributes.get("alt") or ""}
             )
             element.children = [picture]
             _become(element, keep={"id", "class", "title"})
+        elif element.tag == "amp-carousel":
+            _become(element, keep={"id", "class", "aria-label"})
+            element.attributes |= {"role": "group", "tabindex": "0"}  # a keyboard scrolls what it can focus
+        elif element.tag == "amp-timeago":
+            element.children = [_time_ago(element, now_us)]
+            _become(element, keep={"id", "class", "title"})
+        elif element.tag == "form":
+            _disarm(element)
 
 
-def _become(element: _Element, *, keep: set[str]) -> None:
+def _disarm(form: Element) -> None:
+    """Leaves of a form what there is to see."""
+    form.attributes = {name: value for name, value in form.attributes.items() if name in {"id", "class"}}
+    for element in form.walk():
+        if element.tag == "button" or element.attributes.get("type") == "submit":
+            element.attributes["type"] = "button"
+
+
+_UNITS_S = (
+    ("year", 365 * 86400),
+    ("month", 30 * 86400),
+    ("week", 7 * 86400),
+    ("day", 86400),
+    ("hour", 3600),
+    ("minute", 60),
+)
+
+
+def _time_ago(element: Element, now_us: int) -> Element | str:
+    """The time of an amp-timeago as it says it; what stands in it if it cannot be read."""
+    try:
+        then_us = clock.from_rfc3339(element.attributes.get("datetime") or "")
+    except ValueError:
+        return "".join(map(write, element.children))
+    passed_s = (now_us - then_us) // 1_000_000
+    for unit, length_s in _UNITS_S:
+        if count := max(0, passed_s) // length_s:
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"
+
+
+def _become(element: Element, *, keep: set[str]) -> None:
     """Replaces the layout that an AMP element declares by CSS that does the same."""
     declared = element.attributes
     layout = declared.get("layout") or (
@@ -177,26 +135,26 @@ def _become(element: _Element, *, keep: set[str]) -> None:
     element.attributes["style"] = ";".join(style)
 
 
-def _list_content(amp_list: _Element, answer: Mapping[str, Any] | NoAnswer) -> list[_Element | str]:
+def _list_content(amp_list: Element, answer: Mapping[str, Any] | NoAnswer) -> list[Element | str]:
     """What an amp-list shows: its items, or its placeholder, or its fallback."""
     template = amp_list.child("template")
     items = None if isinstance(answer, NoAnswer) else _items(amp_list, answer)
     if items is None or template is None:
         shown = amp_list.child("placeholder" if answer is NoAnswer.LOADING else "fallback")
         return [shown] if shown else []
-    source = "".join(map(_write, template.children)).strip()
-    shown = _Element("div", {"role": "list"})
+    source = "".join(map(write, template.children)).strip()
+    shown = Element("div", {"role": "list"})
     for item in items:
-        filled = _parse(_fill(source, item))
-        _sanitize(filled)
+        filled = parse(fill(source, item))
+        sanitize(filled)
         for child in filled.children:
-            if isinstance(child, _Element):
+            if isinstance(child, Element):
                 child.attributes.setdefault("role", "listitem")
         shown.children += filled.children
     return [shown]
 
 
-def _items(amp_list: _Element, answer: Mapping[str, Any]) -> list[Any] | None:
+def _items(amp_list: Element, answer: Mapping[str, Any]) -> list[Any] | None:
     """The array that the list's attributes point at, or None if the answer has none there."""
     found: Any = answer
     path = amp_list.attributes.get("items") or "items"
@@ -208,70 +166,3 @@ def _items(amp_list: _Element, answer: Mapping[str, Any]) -> list[Any] | None:
         return None
     limit = amp_list.attributes.get("max-items") or ""
     return found[: int(limit)] if limit.isdigit() else found
-
-
-_UNESCAPED = re.compile(r"\{\{\{\s*([^{}]+?)\s*\}\}\}|\{\{&\s*([^{}]+?)\s*\}\}")
-_MARKED = re.compile("\ue000(.*?)\ue001", re.DOTALL)
-
-
-def _fill(source: str, item: Any) -> str:
-    """Mustache as AMP does it: variables are escaped, unescaped ones keep nothing but formatting tags."""
-    data = _as_javascript(item)
-    marked = _UNESCAPED.sub(lambda m: f"\ue000{{{{{m[1] or m[2]}}}}}\ue001", source)
-    filled = chevron.render(marked, data, partials_path=None, partials_dict={})
-    return _MARKED.sub(lambda m: _formatted(unescape(m[1])), filled)
-
-
-class _Text(str):
-    """A string without named parts: inside its section chevron would take `{{title}}` for `str.title`."""
-
-    __slots__ = ()
-
-    def __getattribute__(self, name: str) -> Any:
-        if name.startswith("__") or name == "replace":  # chevron escapes with `replace`
-            return super().__getattribute__(name)
-        raise AttributeError(name)
-
-
-def _as_javascript(value: Any) -> Any:
-    """A decoded JSON value whose scalars print as mustache.js prints them; falsy ones stay falsy."""
-    if isinstance(value, dict):
-        return {key: _as_javascript(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_as_javascript(inner) for inner in value]
-    if isinstance(value, str):
-        return _Text(value.replace("\ue000", "").replace("\ue001", ""))
-    if value is True or (isinstance(value, float) and value.is_integer()):
-        return json.dumps(value) if value is True else int(value)
-    return value
-
-
-def _formatted(source: str) -> str:
-    """Markup reduced to formatting tags without attributes."""
-
-    def keep(node: _Element | str) -> str:
-        if isinstance(node, str):
-            return node.replace("<", "&lt;").replace(">", "&gt;")
-        if node.tag in _DROPPED:
-            return ""
-        inner = "".join(map(keep, node.children))
-        bare = _Element(node.tag, {})
-        bare.children = [inner]
-        return _write(bare) if node.tag in _FORMATTING else inner
-
-    return keep(_parse(source))
-
-
-def _sanitize(root: _Element) -> None:
-    """Takes away what AMP's sanitizer does: scripts, handlers, and URLs of other schemes than the web's."""
-    for element in [root, *root.walk()]:
-        element.children = [c for c in element.children if isinstance(c, str) or c.tag not in _DROPPED]
-        element.attributes = {
-            name: value for name, value in element.attributes.items() if _is_harmless(name, value or "")
-        }
-
-
-def _is_harmless(attribute: str, value: str) -> bool:
-    if attribute in _URL_ATTRIBUTES:
-        return value.strip().lower().startswith(("https://", "http://", "mailto:", "tel:"))
-    return not attribute.startswith("on")

@@ -81,7 +81,8 @@ _IN_OUTLOOK = {
 
 class Fonts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The fonts of headings and of all else, each a list of families as CSS has it, that ends with `serif`,
-    `sans-serif` or `monospace`: a reader sees the first that is there. Names of several words are in single quotes.
+    `sans-serif` or `monospace`: a reader sees the first that is there. Names of several words stand in single
+    quotes.
     """
 
     heading: str = "Georgia, 'Times New Roman', serif"
@@ -92,7 +93,7 @@ class Fonts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             stack = getattr(self, field)
             if not _STACK.fullmatch(stack):
                 raise ValueError(
-                    f"{field} is not a list of font families such as Georgia, 'Times New Roman', serif: {stack!r}"
+                    f"{field} is not a list of fonts such as Georgia, 'Times New Roman', serif: {stack!r}"
                 )
 
     @property
@@ -118,7 +119,7 @@ class FooterLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Footer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What stands at the end of an email, above the address and the link to unsubscribe, which are always there.
+    """What stands at the end of an email, above the address and the link to unsubscribe, which always do.
 
     `text` may say why somebody gets it, or what the law wants said.
     """

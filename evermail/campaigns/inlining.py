@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-import css_inline
+if TYPE_CHECKING:
+    import css_inline
 
 _SHEET = re.compile(r"<style inlined>(.*?)</style>\n?", re.DOTALL)
 _OPENING, _CLOSING = "\ufdd0", "\ufdd1"
@@ -29,6 +31,8 @@ def inlined(document: str) -> str:
 
 @lru_cache(maxsize=32)  # a brand has one for each template
 def _inliner(sheet: str) -> css_inline.CSSInliner:
+    import css_inline  # functions know a brand's colours, and have no such package
+
     return css_inline.CSSInliner(
         inline_style_tags=False, keep_style_tags=True, load_remote_stylesheets=False, extra_css=sheet
     )

@@ -52,8 +52,8 @@ export class Email {
     const fresh = new this.frame.contentWindow.DOMParser().parseFromString(html, "text/html");
     await loaded([...fresh.querySelectorAll("img")].map((image) => image.getAttribute("src")));
     const page = this.frame.contentDocument;
-    const [now, next] = [page, fresh].map((one) => one.querySelector(LIST));
-    if (now && next) exchange(page, now, next);
+    const [now, next] = [page, fresh].map((one) => [...one.querySelectorAll(LIST)]);
+    if (now.length && now.length === next.length) now.forEach((list, at) => exchange(page, list, next[at]));
     else page.body.replaceChildren(...[...fresh.body.childNodes].map((node) => page.adoptNode(node)));
     this.fit();
     if (bringIntoView && this.untouched) this.bringIntoView(page.querySelector("amp-list"));
