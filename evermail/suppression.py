@@ -108,9 +108,10 @@ def _bring_about(store: Store, shopper: str, reason: str, now_us: int, link: str
     new = False
     for _ in range(TRIES):
         followed = follow(store, shopper, [Suppression], to_users=True, timeout_s=TIMEOUT_S)
-        stored = {
-            name: followed.found.get(Key(Suppression.COLLECTION, name), _NONE) for name in followed.names
-        }
+        stored: dict[str, Suppression | None] = {}
+        for name in followed.names:
+            found = followed.found.get(Key(Suppression.COLLECTION, name), _NONE)
+            stored[name] = found if isinstance(found, Suppression) else None
         # What cannot be read holds, but is not what was said.
         wrong = [name for name, one in stored.items() if one is None or one.lifted is not lifted]
         if not wrong:
@@ -129,12 +130,12 @@ def _bring_about(store: Store, shopper: str, reason: str, now_us: int, link: str
     raise StoreUnavailable("a suppression was not written, as others kept writing it")
 
 
-def _is_of(stored: Document | None, link: str, now_us: int) -> bool:
-    return isinstance(stored, Suppression) and stored.link == link and stored.updated_at > now_us - UNDO_US
+def _is_of(stored: Suppression | None, link: str, now_us: int) -> bool:
+    return stored is not None and stored.link == link and stored.updated_at > now_us - UNDO_US
 
 
 def _said(
-    name: str, stored: Document | None, reason: str, now_us: int, link: str, lifted: bool
+    name: str, stored: Suppression | None, reason: str, now_us: int, link: str, lifted: bool
 ) -> Suppression:
     return Suppression(
         id=name,

@@ -2,7 +2,7 @@
 sink can keep these apart, and longer than the others.
 
 A line names the caller by the name that goes with the secret, and the person by a digest of the current
-pseudonym: who has an identifier and the keys can find its lines, and nobody can go from a line to a document.
+pseudonym: who has an identifier and the keys can find its lines, as can who may list the names in the store.
 """
 
 from __future__ import annotations

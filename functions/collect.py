@@ -41,7 +41,7 @@ import flask
 
 from evermail import clock
 from evermail.events import Code, EventName, Refusal
-from functions import bodies, incoming
+from functions import audit, bodies, incoming
 from functions.callers import Secrets
 from functions.entry import Handler
 from functions.incoming import Accepted, Incoming, Refused
@@ -118,12 +118,22 @@ class _Collect:
             raise Failure(
                 413, "too_many_events", f"a batch has at most {incoming.MAX_BATCH_EVENTS} events"
             ) from None
-        if self._keys.owner(request) is None:
+        owner = self._keys.owner(request)
+        if owner is None:
             received = _without_erasures(received)
         accepted = [event for event in received.events if isinstance(event, Accepted)]
         rejected = [event for event in received.events if isinstance(event, Refused)]
         log.add(accepted=len(accepted), rejected=dict(Counter(str(event.code) for event in rejected)))
         self._publish(accepted, log)
+        erasures = sum(event.event.event_name is EventName.ERASE_USER for event in accepted)
+        if owner is not None and erasures:  # whom they are about is known to who has the events' ids
+            audit.record(
+                caller=owner,
+                request_id=log.request_id,
+                outcome=audit.Outcome.DONE,
+                action="erase_user",
+                counts={"events": erasures},
+            )
         return _summary(received, accepted, rejected)
 
     def _publish(self, accepted: Sequence[Accepted], log: RequestLog) -> None:

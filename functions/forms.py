@@ -41,16 +41,21 @@ class Form:
         return values[0] if values else None
 
     def item_id(self, recipient: Recipient) -> str:
-        """The field `item_id`, which is checked as that of an event is."""
+        """The field `item_id`, which is checked."""
         item_id = self.get("item_id")
         if item_id is None:
             raise Failure(400, "item_id_missing", "item_id is required")
-        try:
-            check_item_id(item_id)
-            check_not_the_shopper("item_id", item_id, recipient.shopper)
-        except Refusal as refusal:
-            raise Failure(400, str(refusal.code), refusal.message) from None
+        check_item(item_id, recipient)
         return item_id
+
+
+def check_item(item_id: str, recipient: Recipient) -> None:
+    """Raises `Failure` for an item that an event of this recipient may not have."""
+    try:
+        check_item_id(item_id)
+        check_not_the_shopper("item_id", item_id, recipient.shopper)
+    except Refusal as refusal:
+        raise Failure(400, str(refusal.code), refusal.message) from None
 
 
 def read(request: flask.Request) -> Form:

@@ -94,18 +94,18 @@ def _make_collect() -> Handler:
 
 
 def _make_wishlist() -> Handler:
-    config = settings.load_actions(os.environ)
+    config = settings.load_wishlist(os.environ)
     return create_wishlist(config, _parts.publisher(config.topic))
 
 
 def _make_feedback() -> Handler:
     config = settings.load_actions(os.environ)
-    return create_feedback(config, lambda: _parts.store(config.store_url))
+    return create_feedback(config, lambda: _parts.patient_store(config.store_url))
 
 
 def _make_unsubscribe() -> Handler:
     config = settings.load_actions(os.environ)
-    return create_unsubscribe(config, lambda: _parts.store(config.store_url))
+    return create_unsubscribe(config, lambda: _parts.patient_store(config.store_url))
 
 
 def _make_privacy() -> Handler:

@@ -39,6 +39,8 @@ class Parts:
     def __init__(self) -> None:
         self.store: OneForEach[str, Store] = OneForEach(lambda url: GuardedStore(open_store(url)))
         """By URL: for answers that do not wait."""
+        self.patient_store: OneForEach[str, Store] = OneForEach(lambda url: GuardedStore(open_store(url)))
+        """By URL: for who waits longer, and must not be turned away because the others found it slow."""
         self.recommender = OneForEach(self._recommender)
         """By URL of the store, locale, and file of last resort. Raises `SettingsError` for a bad file."""
         self.shown_writer: OneForEach[str, ShownWriter] = OneForEach(lambda url: ShownWriter(self.store(url)))

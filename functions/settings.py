@@ -99,9 +99,15 @@ class SlotSettings(EmailSettings):
 
 @dataclass(frozen=True)
 class ActionSettings(EmailSettings):
-    """What `wishlist`, `feedback` and `unsubscribe` need to know."""
+    """What `feedback` and `unsubscribe` need to know."""
 
     senders: TrustedSenders = field(kw_only=True)
+
+
+@dataclass(frozen=True)
+class WishlistSettings(ActionSettings):
+    """What `wishlist` needs to know."""
+
     topic: str = field(kw_only=True)
 
 
@@ -139,8 +145,8 @@ VARIABLES = {
     "slot_image": "STORE TOKEN_KEYS REQUESTS_PER_MINUTE SHOP_URL EVENTS_TOPIC LOCALE STATIC",
     "slot_click": "STORE TOKEN_KEYS REQUESTS_PER_MINUTE SHOP_URL EVENTS_TOPIC LOCALE STATIC",
     "wishlist": "STORE TOKEN_KEYS REQUESTS_PER_MINUTE SENDERS EVENTS_TOPIC",
-    "feedback": "STORE TOKEN_KEYS REQUESTS_PER_MINUTE SENDERS EVENTS_TOPIC",
-    "unsubscribe": "STORE TOKEN_KEYS REQUESTS_PER_MINUTE SENDERS EVENTS_TOPIC",
+    "feedback": "STORE TOKEN_KEYS REQUESTS_PER_MINUTE SENDERS",
+    "unsubscribe": "STORE TOKEN_KEYS REQUESTS_PER_MINUTE SENDERS",
     "collect": "EVENTS_TOPIC SHOP_ORIGINS COLLECT_KEYS",
     "evermail_js": "",
     "privacy": "STORE EVENTS_TOPIC PRIVACY_KEYS PSEUDONYM_KEYS",
@@ -191,8 +197,13 @@ def load_slots(environ: Mapping[str, str]) -> SlotSettings:
 
 
 def load_actions(environ: Mapping[str, str]) -> ActionSettings:
-    """Reads the variables of `wishlist`, `feedback` and `unsubscribe`."""
-    return ActionSettings(*_email(environ), senders=_senders(environ), topic=_topic(environ))
+    """Reads the variables of `feedback` and `unsubscribe`."""
+    return ActionSettings(*_email(environ), senders=_senders(environ))
+
+
+def load_wishlist(environ: Mapping[str, str]) -> WishlistSettings:
+    """Reads the variables of `wishlist`."""
+    return WishlistSettings(*_email(environ), senders=_senders(environ), topic=_topic(environ))
 
 
 def load_collect(environ: Mapping[str, str]) -> CollectSettings:

@@ -20,6 +20,7 @@ from evermail import clock
 from evermail.events import EventName
 from evermail.shelf.followed import Followed
 from evermail.tokens import Recipient
+from functions import forms
 from functions.email_events import EmailEvents
 from functions.logs import RequestLog
 from functions.prefetch import is_prefetch
@@ -29,8 +30,6 @@ from functions.slots import slot_of
 
 WAIT_S = 0.3
 """How long a reader waits for the click to be on record. It goes on to be published after that."""
-
-MAX_ITEM_CHARS = 200
 
 _METHODS = ("GET", "HEAD")
 
@@ -62,8 +61,8 @@ class SlotClick:
             recipient = self._recipients.of(request)
             item_id = request.args.get("i", "")
             slot = 0 if item_id else slot_of(request)
-            if len(item_id) > MAX_ITEM_CHARS:
-                raise Failure(400, "invalid_item", "there is no such item")
+            if item_id:
+                forms.check_item(item_id, recipient)
         except Failure as failure:
             log.add(code=failure.code, led_to="front page")
             return redirect(self._shop_url)

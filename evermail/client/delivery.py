@@ -45,9 +45,11 @@ class Answered:
 
 @dataclass(frozen=True)
 class Later:
-    """Nothing is known of the events: they are to be sent again, not sooner than after `after_s` seconds."""
+    """`collect` has not judged the events: they are to be sent again, not before `after_s` seconds are over.
+    `why` is what somebody has to mend first, empty where nobody has to."""
 
     after_s: float = 0.0
+    why: str = ""
 
 
 class Deliver(Protocol):
@@ -104,6 +106,8 @@ def _judge(batch: Sequence[Queued], status: int, retry_after: str | None, body: 
         return Later(_seconds(retry_after))
     if status == 202:
         return Answered([])
+    if status == 401:
+        return Later(why="collect does not know the key (401)")
     try:
         answer = msgspec.json.decode(body, type=_Answer)
     except (msgspec.DecodeError, ValueError):
@@ -112,8 +116,8 @@ def _judge(batch: Sequence[Queued], status: int, retry_after: str | None, body: 
         errors = [None if result.accepted else result.error for result in answer.results]
     elif answer.error != _Error():
         errors = [answer.error] * len(batch)
-    else:  # not an answer of `collect`: a wrong address, perhaps
-        errors = [_Error(f"http_{status}", "the address does not answer as collect does")] * len(batch)
+    else:
+        return Later(why=f"the address does not answer as collect does ({status})")
     return Answered(
         [
             Unsent(event.event_id, error.code, error.message, event.data)

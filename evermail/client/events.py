@@ -77,6 +77,7 @@ class Events:
         self._changed = threading.Condition()
         self._hurry = False
         self._closed = False
+        self._trouble = ""
         self._thread = threading.Thread(target=self._run, name="evermail events", daemon=True)
         self._thread.start()
         atexit.register(self._at_exit)
@@ -113,7 +114,7 @@ class Events:
             self._hurry = False
             refused, self._refused = self._refused, []
             return refused + [
-                Unsent(event.event_id, "waiting", "it has not been sent yet", event.data)
+                Unsent(event.event_id, "waiting", self._trouble or "it has not been sent yet", event.data)
                 for event in self._waiting
             ]
 
@@ -161,10 +162,11 @@ class Events:
         failures = 0
         while batch := self._next_batch():
             outcome = self._attempt(batch)
+            self._note_trouble(outcome.why if isinstance(outcome, Later) else "")
             if isinstance(outcome, Later):
-                most = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0**failures)
+                own_s = self._jitter(min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0**failures))
                 failures = min(failures + 1, 16)
-                self._rest(max(min(outcome.after_s, LONGEST_ASKED_S), self._jitter(most)))
+                self._rest(max(min(outcome.after_s, LONGEST_ASKED_S), min(own_s, FIRST_WAIT_S)), own_s)
             else:
                 failures = 0
                 self._tell(outcome.refused)  # before they count as dealt with, so that `flush` waits for it
@@ -176,6 +178,12 @@ class Events:
         except Exception as error:  # whatever it is, an end of this thread would be the end of all events
             _log.error("sending %d events failed: %s", len(batch), type(error).__name__)
             return Later()
+
+    def _note_trouble(self, why: str) -> None:
+        """Says once what somebody has to mend before events can arrive."""
+        if why and why != self._trouble:
+            _log.warning("events wait: %s", why)
+        self._trouble = why
 
     def _next_batch(self) -> list[Queued]:
         """The first events of the queue, which stay in it; none at the end."""
@@ -202,9 +210,14 @@ class Events:
                     self._refused += refused
             self._changed.notify_all()
 
-    def _rest(self, seconds: float) -> None:
+    def _rest(self, least_s: float, own_s: float) -> None:
+        """Lets the server be: for `least_s` in any case, and on to `own_s` unless somebody waits for us."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed and not self._waiting, seconds)
+            self._changed.wait_for(self._is_over, least_s)
+            self._changed.wait_for(lambda: self._is_over() or self._hurry, own_s - least_s)
+
+    def _is_over(self) -> bool:
+        return self._closed and not self._waiting
 
 
 _log = logging.getLogger(__name__)

@@ -59,11 +59,11 @@ def download(url: str, *, allow_private: bool = False) -> bytes:
     for _ in range(MAX_REDIRECTS + 1):
         try:
             answer = _ask(_parsed(url), allow_private, give_up_at)
+            if isinstance(answer, bytes):
+                return answer
+            url = urljoin(url, answer)
         except (HTTPError, http.client.HTTPException, OSError, ValueError) as error:
             raise Unavailable(f"{type(error).__name__}: {error}") from error
-        if isinstance(answer, bytes):
-            return answer
-        url = urljoin(url, answer)
     raise Unavailable(f"more than {MAX_REDIRECTS} redirects")
 
 

@@ -136,22 +136,61 @@ def test_a_callback_is_told_instead_and_may_fail(served: Served) -> None:
     assert [event.code for event in told] == ["unknown_event_name"] * 2
 
 
-@pytest.mark.parametrize(("key", "code"), [(KEY, None), ("another-secret-of-some-length", "key_invalid")])
-def test_a_key_opens_the_door(key: str, code: str | None) -> None:
+def test_a_key_opens_the_door() -> None:
     with collect(keys={"crm": KEY}) as served:
-        events = Events(served.url, key)
+        with Events(served.url, KEY) as events:
+            events.track("view_item", user_id="crm-1", **ITEM)
+        assert len(served.pubsub.events) == 1
+
+
+def test_with_a_key_that_is_not_known_events_wait_and_say_why(caplog: pytest.LogCaptureFixture) -> None:
+    with collect(keys={"crm": KEY}) as served:
+        events = Events(served.url, "another-secret-of-some-length")
         events.track("view_item", user_id="crm-1", **ITEM)
-        assert [event.code for event in events.flush()] == ([code] if code else [])
-        events.close()
-        assert len(served.pubsub.events) == (0 if code else 1)
+        assert why_it_waits(events) == "collect does not know the key (401)"
+        with pytest.raises(NotSent):
+            events.close(0)
+        assert served.pubsub.events == []
+    assert "the key" in caplog.text
+
+
+def why_it_waits(events: Events) -> str:
+    while (unsent := events.flush(0.05)) and unsent[0].message == "it has not been sent yet":
+        pass
+    assert [one.code for one in unsent] == ["waiting"]
+    return unsent[0].message
+
+
+def test_to_flush_ends_a_pause_that_is_our_own() -> None:
+    answers = iter([Later(), Answered([])])
+    events = Events("http://unused", deliver=lambda _: next(answers), jitter=lambda _: 3600.0)
+    events.track("search")
+    assert events.flush() == []
+    events.close()
+
+
+def test_but_not_one_that_the_server_has_asked_for() -> None:
+    asked = threading.Event()
+
+    def deliver(_: Sequence[Queued]) -> Later:
+        assert not asked.is_set(), "asked again too soon"
+        asked.set()
+        return Later(after_s=3600.0)
+
+    events = Events("http://unused", deliver=deliver)
+    events.track("search")
+    assert asked.wait(10)
+    assert [one.code for one in events.flush(0.7)] == ["waiting"]
+    with pytest.raises(NotSent):
+        events.close(0)
 
 
 def test_what_is_no_collect_is_told_apart(served: Served) -> None:
     events = Events(f"{served.shop}/nowhere", jitter=at_once)
     events.track("view_item", user_id="crm-1", **ITEM)
-    [unsent] = events.flush()
-    assert unsent.code == "http_405"
-    events.close()
+    assert why_it_waits(events) == "the address does not answer as collect does (405)"
+    with pytest.raises(NotSent):
+        events.close(0)
 
 
 def test_when_nobody_answers_closing_says_what_was_left() -> None:
@@ -199,8 +238,8 @@ def test_no_wait_that_a_server_asks_for_and_no_error_is_the_end(caplog: pytest.L
     rests: list[float] = []
 
     class Impatient(Events):
-        def _rest(self, seconds: float) -> None:
-            rests.append(seconds)
+        def _rest(self, least_s: float, own_s: float) -> None:
+            rests.append(max(least_s, own_s))
 
     outcomes: list[Answered | Later | Exception] = [Later(float("inf")), Later(1e11), UnicodeError("crm-1")]
 

@@ -25,7 +25,6 @@ SETTINGS = ActionSettings(
     token_keys=(fakes.KEY,),
     requests_per_minute=6_000,
     senders=TrustedSenders([fakes.SENDER]),
-    topic="projects/p/topics/events",
 )
 URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 

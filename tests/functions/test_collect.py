@@ -290,6 +290,14 @@ def test_a_key_may_erase(headers: dict[str, str]) -> None:
     assert [json.loads(message.data)["user_id"] for message in publisher.published] == ["crm-1"]
 
 
+def test_an_erasure_is_on_record_with_whose_key_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    send_with_keys(KEY, FakePublisher(), ERASURE)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    [line] = [line for line in lines if line.get("audit")]
+    assert (line["caller"], line["action"], line["documents"]) == ("crm", "erase_user", {"events": 1})
+    assert "crm-1" not in json.dumps(line)
+
+
 @pytest.mark.parametrize("headers", [{"Origin": SHOP}, {"Origin": SHOP, "Authorization": "Bearer wrong"}])
 def test_an_origin_may_not_erase(headers: dict[str, str]) -> None:
     publisher = FakePublisher()

@@ -221,6 +221,12 @@ def test_two_redirects_are_followed_and_no_third(shop: Shop) -> None:
     assert (f"127.0.0.1:{shop.server_port}", "/4") not in shop.asked
 
 
+def test_a_redirect_to_what_is_no_address_leads_to_no_photo(shop: Shop) -> None:
+    shop.answers["/a.png"] = 302, {"Location": "http://[bad"}, b""
+    with pytest.raises(Unavailable):
+        download(shop.url("/a.png"))
+
+
 @pytest.mark.parametrize("target", ["http://169.254.169.254/", "file:///etc/passwd", "http://[::1]/"])
 def test_a_redirect_is_looked_at_as_the_first_address_was(
     target: str, shop: Shop, monkeypatch: pytest.MonkeyPatch

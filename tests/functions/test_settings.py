@@ -103,7 +103,7 @@ LOADERS: dict[str, Callable[[Mapping[str, str]], object]] = {
     "trending": settings.load_trending,
     "slot_image": settings.load_slots,
     "slot_click": settings.load_slots,
-    "wishlist": settings.load_actions,
+    "wishlist": settings.load_wishlist,
     "feedback": settings.load_actions,
     "unsubscribe": settings.load_actions,
     "collect": settings.load_collect,

@@ -107,7 +107,10 @@ def test_of_an_item_that_is_replaced_the_wish_is_on_record() -> None:
         {"t": SLOTS},
         {"t": SLOTS, "n": "0"},
         {"t": SLOTS, "n": "99"},
-        {"t": SLOTS, "i": "x" * 201},
+        {"t": SLOTS, "i": "x" * 129},
+        {"t": SLOTS, "i": "ann@shop.example"},
+        {"t": SLOTS, "i": "SKU\x001"},
+        {"t": SLOTS, "i": fakes.RECIPIENT.shopper},
     ],
 )
 def test_what_leads_nowhere_leads_to_the_front_page_and_is_not_on_record(query: dict[str, str]) -> None:
