@@ -20,7 +20,7 @@ def instructions(built: Built, dialect: Dialect, envelope: Envelope, fields: Seq
         f"Built on {day:%Y-%m-%d} from the template `{built.template}`. Live answers come from "
         f"{built.endpoint}.",
         "",
-        "Check it first: `evermail campaign check FOLDER`, with this folder, finds what clients would refuse.",
+        "Check it first: `evermail campaign check` with this folder finds what clients would refuse.",
         "",
         "## Steps",
         "",
@@ -48,7 +48,7 @@ def instructions(built: Built, dialect: Dialect, envelope: Envelope, fields: Seq
         "- In a client without AMP (Apple Mail, Outlook): do the pictures load, and lead where they should?",
         "- Click tracking of the service may rewrite the AMP part: if Gmail shows the HTML instead, turn "
         "it off.",
-        f"- Tokens are good for {DEFAULT_MAX_AGE_US // clock.DAY} days: make them, or build, shortly before you send.",
+        f"- Tokens are good for {DEFAULT_MAX_AGE_US // clock.DAY} days: make them shortly before you send.",
         *(f"- Not verified, so see for yourself: {what}." for what in dialect.unverified),
         "",
     ]
