@@ -15,6 +15,8 @@ Path = tuple[str | int, ...]
 _WITHIN = " - at `"
 """What follows is where in a value a mistake is; it is not there if the value itself is one."""
 
+_UNKNOWN = "Object contains unknown field"
+
 _TYPE = re.compile(r"Expected `(.+?)`, got `(.+?)`")
 _SIZE = re.compile(r"Expected `(.+?)`( of length)? ([<>]=?) ([\d.]+)")
 
@@ -45,7 +47,8 @@ _REMEDIES = {
 def complaints(value: Any, kind: Any) -> Iterator[tuple[Path, str, str]]:
     """Every mistake of a value that should be of some type: where, what is wrong, and what to do about it.
 
-    The checker ends at the first, so the parts of a value that is wrong are looked at one by one.
+    The checker ends at the first, so the parts of a value that is wrong are looked at one by one. Names that
+    there cannot be are not told here: those who know all names can say which was meant.
     """
     try:
         msgspec.convert(value, kind)
@@ -55,9 +58,9 @@ def complaints(value: Any, kind: Any) -> Iterator[tuple[Path, str, str]]:
     plain = bare(kind)
     if isinstance(value, dict) and isinstance(plain, type) and issubclass(plain, msgspec.Struct):
         of_fields = list(_of_fields(value, plain))
-        yield from of_fields or [
-            ((), message.partition(_WITHIN)[0], "")
-        ]  # else its fields do not go together
+        yield from of_fields
+        if not of_fields and not message.startswith(_UNKNOWN):  # then its fields do not go together
+            yield (), message.partition(_WITHIN)[0], ""
     elif isinstance(value, dict) and get_origin(plain) is dict:
         if _WITHIN not in message:
             yield (), *_told(message)

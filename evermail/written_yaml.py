@@ -30,7 +30,9 @@ class Problem(msgspec.Struct, frozen=True, order=True):
 
     def told(self, file: object) -> str:
         """`FILE:LINE: what; remedy`, as editors and people read it."""
-        return f"{file}:{self.line}: {self.what}" + (f"; {self.remedy}" if self.remedy else "")
+        said = f"{self.what}; {self.remedy}" if self.remedy else self.what
+        one_line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in said)
+        return f"{file}:{self.line}: {one_line}"
 
 
 class Refused(Exception):
@@ -123,7 +125,7 @@ class Written:
             self.problem((*path, name), f"there is no `{name}` here", remedy)
 
     def converted(self, path: Path, value: Any, kind: Any, *, too_many: str = TOO_MANY) -> Any:
-        """A part as its kind; None if there are mistakes, all of which are noted.
+        """A part as its kind, after `check_names`; None if there are mistakes, all of which are noted.
 
         `too_many` is what to do about a list that is too long.
         """
@@ -135,7 +137,10 @@ class Written:
             if what.startswith("this is empty") and "#" in self._text[self.line(full) - 1]:
                 remedy = "put it in quotes: what follows a # is a comment"
             self.problem(full, f"{where}{what}", too_many if remedy == TOO_MANY else remedy)
-        return None if wrong else msgspec.convert(value, kind)
+        try:
+            return None if wrong else msgspec.convert(value, kind)
+        except msgspec.ValidationError:  # a name that there cannot be, which `check_names` has noted
+            return None
 
     def _value(self, node: yaml.Node, path: Path) -> Any:
         self._lines.setdefault(path, node.start_mark.line + 1)

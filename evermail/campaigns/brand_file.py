@@ -96,7 +96,7 @@ def _checked(
             found = written.converted(here, value[name], field.type)
             if len(written.problems) > known:
                 continue
-        if found is None and isinstance(shown, msgspec.Struct):
+        if found is None and value[name] is not None:
             continue
         try:
             msgspec.structs.replace(example, **{field.name: found})

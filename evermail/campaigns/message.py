@@ -27,12 +27,10 @@ class _PlainHeader(UnstructuredHeader):
     name: str
 
     def fold(self, *, policy: Policy) -> str:
-        if not str(self).isascii():
-            return super().fold(policy=policy)
         return f"{self.name}: {self}{policy.linesep}"
 
 
-_POLICY = SMTP.clone(header_factory=HeaderRegistry(default_class=_PlainHeader))  # type: ignore[arg-type]
+_POLICY = SMTP.clone(header_factory=HeaderRegistry(default_class=_PlainHeader))
 """Headers of which Python does not know what is in them are for programs."""
 
 
@@ -75,8 +73,8 @@ def to_mime(
     message["List-Unsubscribe"] = f"<{unsubscribe_url}>"
     message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     for name, value in (headers or {}).items():
-        if len(f"{name}: {value}") > MAX_LINE:
-            raise ValueError(f"the header {name} is longer than a line may be")
+        if not value.isascii() or len(f"{name}: {value}") > MAX_LINE:
+            raise ValueError(f"the header {name} must be ASCII and fit a line")
         message[name] = value
 
     message.set_content(parts.text, cte=_encoding(parts.text))

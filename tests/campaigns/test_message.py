@@ -118,6 +118,7 @@ def test_equal_input_gives_equal_bytes() -> None:
         {"unsubscribe_url": "https://shop.example/" + "x" * 1000},
         {"headers": {"X-Campaign": "a\r\nBcc: b@example.com"}},
         {"headers": {"X-Campaign": "a" * 1000}},
+        {"headers": {"X-Campaign": "Frühling"}},
         {"message_id": "<a@b>\r\nBcc: b@example.com"},
     ],
 )
