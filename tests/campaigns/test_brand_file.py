@@ -59,10 +59,11 @@ def test_groups_in_lists_are_told_where_they_stand(file: Path) -> None:
     links = "footer:\n  links:\n  - {label: Privacy, url: https://shop.example/p}\n"
     file.write_text(SHORT + links)
     assert read_brand(file).footer.links == (FooterLink("Privacy", "https://shop.example/p"),)
-    assert told(file, SHORT + links + "  - label: Terms\n    url: /terms\n  - {label: Jobs, ulr: x}\n") == [
+    wrong = "  - label: Terms\n    url: /terms\n  - {labl: Jobs, url: 'https://shop.example/jobs'}\n"
+    assert told(file, SHORT + links + wrong) == [
         "7: links: url is not an absolute https or http URL: '/terms'",
-        "9: links: `url` is missing; add `url: ...`",
-        "9: there is no `ulr` here; did you mean `url`?",
+        "9: links: `label` is missing; add `label: ...`",
+        "9: there is no `labl` here; did you mean `label`?",
     ]
 
 
