@@ -10,7 +10,7 @@ import msgspec
 from evermail.money import parse_locale
 
 _FAMILY = r"(?:'[A-Za-z][A-Za-z0-9 -]*'|[A-Za-z][A-Za-z0-9-]*)"
-_STACK = re.compile(rf"{_FAMILY}(?:, ?{_FAMILY})*, ?(serif|sans-serif|monospace)")
+_STACK = re.compile(rf"(?:{_FAMILY}, ?)*(?:serif|sans-serif|monospace)")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
 _NOT_IN_URLS = re.compile(r"[\s<>\"\\\x00-\x1f\ud800-\udfff]")

@@ -75,8 +75,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return f"{self.endpoint}/unsubscribe?t={self.recipient.tokens.unsubscribe}"
 
     def item_url(self, item: RecommendedItem) -> str:
-        """Where an item of the snapshot leads: to the click, which counts, and finds what took its place if it
-        has sold out meanwhile; without an id, to its own page."""
+        """Where an item of the snapshot leads: to the click, which counts, and finds what took its place if
+        it has sold out meanwhile; without an id, to its own page."""
         if not item.item_id:
             return item.url
         query = urlencode({"t": self.recipient.tokens.slots, "i": item.item_id}, errors="replace")

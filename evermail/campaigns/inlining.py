@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     import css_inline
 
 _SHEET = re.compile(r"<style inlined>(.*?)</style>\n?", re.DOTALL)
-_OPENING, _CLOSING = "\ufdd0", "\ufdd1"
-"""Stand for references to braces meanwhile, which would come back as braces. No text holds these two."""
+_AMPERSAND = "\ufdd0"
+"""Stands for `&` meanwhile: a reference to a brace or a bracket would come back as the character itself. No text
+holds it, see `render`."""
 
 
 def inlined(document: str) -> str:
@@ -24,9 +25,8 @@ def inlined(document: str) -> str:
     if sheet is None:
         return document
     rest = document[: sheet.start()] + document[sheet.end() :]
-    rest = rest.replace("&#123;", _OPENING).replace("&#125;", _CLOSING)
-    whole = _inliner(sheet[1]).inline(rest)
-    return whole.replace(_OPENING, "&#123;").replace(_CLOSING, "&#125;")
+    whole = _inliner(sheet[1]).inline(rest.replace("&", _AMPERSAND))
+    return whole.replace(_AMPERSAND, "&")
 
 
 @lru_cache(maxsize=32)  # a brand has one for each template

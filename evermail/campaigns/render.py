@@ -4,8 +4,9 @@ A template is a folder of `subject.txt`, `email.txt`, `amp.html` and `email.html
 `sample.json` that shows its context. Those that come with Evermail say what they have to say in `words.txt`,
 for all of these parts; partials shared by several are in `_partials/`. `template` is the name of the folder.
 
-A value is only ever text: in the HTML parts markup in it is escaped, and in every part its braces are kept from forming
-a tag, because AMP clients and the merge languages of mail services would take `{{` for one of theirs.
+A value is only ever text: in the HTML parts markup in it is escaped, and in every part its braces are kept
+from forming a tag, because AMP clients and the merge languages of mail services would take `{{` for one of
+theirs.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ import pytest
 from evermail.campaigns import render, sample_context
 from evermail.campaigns.merge import TOKEN_FIELDS, Field, any_item, everybody, fields_of, marker, with_tags
 
-TEMPLATE = "recommended_for_you"
+TEMPLATE = "abandoned_cart"
 FOR_ALL = msgspec.structs.replace(
-    sample_context(TEMPLATE), recipient=everybody(first_name=True), items=[any_item()]
+    sample_context(TEMPLATE), recipient=everybody(first_name=True), about=[any_item()]
 )
 PARTS = render(TEMPLATE, FOR_ALL)
 
@@ -28,7 +28,7 @@ def test_the_whole_of_an_address_is_replaced() -> None:
 
 
 def test_a_part_tells_which_fields_it_needs() -> None:
-    assert fields_of(PARTS.subject) == {Field.FIRST_NAME}
+    assert fields_of(PARTS.subject) == {Field.FIRST_NAME, Field.ITEM_TITLE}
     assert Field.RECOMMENDATIONS in fields_of(PARTS.amp)
     assert fields_of("nothing") == set()
 
