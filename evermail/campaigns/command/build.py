@@ -46,6 +46,8 @@ from evermail.campaigns.dialects import Dialect
 from evermail.campaigns.folder import FolderRefused, fresh
 from evermail.campaigns.render import Renderer, TemplateProblem
 from evermail.campaigns.snapshot import Snapshot
+from evermail.events import Refusal
+from evermail.events.checks import IDENTIFIERS, check_identifier
 from evermail.shelf.store_option import WRONG_USE
 
 _OUT = typer.Option(..., "--out", metavar="DIR", help="The folder to make.", show_default=False)
@@ -102,7 +104,7 @@ def build(
     order = Order(
         template=template,
         brand=the_brand(brand, end),
-        campaign=campaign or f"{template}-{clock.to_datetime(now_us):%Y-%m-%d}",
+        campaign=_campaign(campaign or f"{template}-{clock.to_datetime(now_us):%Y-%m-%d}", end),
         endpoint=the_endpoint(endpoint, end),
         sent_at=now_us,
         sender=the_address(sender, "--from", end),
@@ -121,6 +123,15 @@ def build(
             end(str(refused), FINDINGS)
         except (FolderRefused, ValueError) as problem:
             end(str(problem), WRONG_USE)
+
+
+def _campaign(identifier: str, end: End) -> str:
+    """As the pipeline takes it, so that what it does can be told."""
+    try:
+        check_identifier("the campaign's id", identifier, IDENTIFIERS["campaign_id"])
+    except Refusal as refusal:
+        end(f"--campaign: {refusal.message}", WRONG_USE)
+    return identifier
 
 
 def _require(

@@ -210,6 +210,7 @@ class TestRefusals:
             (["build", "recommended_for_you", "--esp", "smtp"], "--recipients FILE.csv"),
             (["build", "trending_in_category"], "--category"),
             (["build", "recommended_for_you", "--endpoint", "http://live.example"], "not an https URL"),
+            (["build", "recommended_for_you", "--campaign", "x" * 500], "--campaign: "),
             (["build", "recommended_for_you", "--from", "nobody"], "--from: 'nobody' is not an address"),
             (
                 ["build", "recommended_for_you", "--store", "sqlite:///none.sqlite3"],
