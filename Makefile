@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test lint format bench-pipeline bench-writes bench-pubsub bench-stores bench-demo bench-ranking bench-functions bench-outage bench-picture eval eval-rows eval-lag eval-parity tune pictures clean
+.PHONY: help install install-dev demo test lint format bench-pipeline bench-writes bench-pubsub bench-stores bench-demo bench-ranking bench-functions bench-outage bench-picture bench-tokens eval eval-rows eval-lag eval-parity tune pictures clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ bench-outage: $(VENV)/.demo  ## What opens get while the store is killed, hangs 
 
 bench-picture: $(VENV)/.demo  ## CPU of a drawn picture
 	$(BIN)/python -m bench.bench_picture
+
+bench-tokens: $(VENV)/.demo  ## Recipients a second that get their tokens, and the memory it takes
+	$(BIN)/python -m bench.bench_tokens
 
 bench-stores: $(VENV)/.demo  ## Documents a second of the stores
 	$(BIN)/python -m bench.bench_stores

@@ -80,7 +80,8 @@ def tokens(
             _end(f"{where} cannot be written: {problem.strerror}", WRONG_USE)
     wanted_none = f", {tally.suppressed:,} left out who want no email" if store else ""
     left_out = f", {tally.wrong:,} left out as told above" if tally.wrong else ""
-    print(f"{tally.written:,} rows with tokens of {campaign}{wanted_none}{left_out}", file=sys.stderr)
+    rows = f"{tally.written:,} row{'s' * (tally.written != 1)}"
+    print(f"{rows} with tokens of {campaign}{wanted_none}{left_out}", file=sys.stderr)
     if tally.wrong:
         raise typer.Exit(FINDINGS)
 
