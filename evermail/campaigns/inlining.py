@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 _SHEET = re.compile(r"<style inlined>(.*?)</style>\n?", re.DOTALL)
 _AMPERSAND = "\ufdd0"
-"""Stands for `&` meanwhile: a reference to a brace or a bracket would come back as the character itself. No text
-holds it, see `render`."""
+"""Stands for `&` meanwhile: a reference to a brace or a bracket would come back as the character itself. No
+text holds it, see `render`."""
 
 
 def inlined(document: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from evermail.campaigns import (
     sample_context,
 )
 from evermail.campaigns.brand import DARK, LIGHT, MIN_TEXT_CONTRAST, contrast, is_url
+from tests.campaigns.elements import elements
 
 TEMPLATE = "recommended_for_you"
 SAMPLE = sample_context(TEMPLATE)
@@ -31,57 +31,17 @@ def changed(**changes: Any) -> Parts:
     return render(TEMPLATE, msgspec.structs.replace(SAMPLE, **changes))
 
 
-def elements(document: str, tag: str) -> list[dict[str, str | None]]:
-    """The attributes of every element of a kind."""
-    found: list[dict[str, str | None]] = []
-
-    class Finder(HTMLParser):
-        def handle_starttag(self, name: str, attrs: list[tuple[str, str | None]]) -> None:
-            if name == tag:
-                found.append(dict(attrs))
-
-    Finder().feed(document)
-    return found
-
-
 class TestWhatItSays:
-    @pytest.mark.parametrize("part", ["text", "amp", "html"])
-    def test_every_part_shows_each_item_with_its_price_and_reason(self, part: str) -> None:
-        body = getattr(PARTS, part)
-        for item in SAMPLE.items:
-            for shown in (item.title, item.price, item.was, item.reason, item.url):
-                assert shown in body
-
     def test_the_subject_is_one_line_and_names_the_recipient(self) -> None:
         assert PARTS.subject == "Mara, picked for you at Alder & Pine"
         injected = msgspec.structs.replace(SAMPLE.recipient, first_name="Mara\r\nBcc: all@example.com")
         assert "\n" not in changed(recipient=injected).subject
 
-    def test_without_a_first_name_nothing_is_left_open(self) -> None:
-        parts = changed(recipient=msgspec.structs.replace(SAMPLE.recipient, first_name=None))
-        assert parts.subject == "Picked for you at Alder & Pine"
-        for body in (parts.text, parts.amp, parts.html):
-            assert "None" not in body
-            assert "Picked for you," not in body
-
-    def test_every_part_can_be_unsubscribed_from_and_says_who_sent_it(self) -> None:
-        for body in (PARTS.text, PARTS.amp, PARTS.html):
-            assert SAMPLE.unsubscribe_url in body
-            assert SAMPLE.brand.address in body
-
-    def test_the_list_asks_the_endpoint_for_the_recipients_items(self) -> None:
-        (amp_list,) = elements(PARTS.amp, "amp-list")
-        assert (
-            amp_list["src"]
-            == f"{SAMPLE.endpoint}/recommendations?t={SAMPLE.recipient.tokens.recommendations}&n=4"
-        )
-        assert amp_list["items"] == "items"
-        assert amp_list["max-items"] == "4"
-
     def test_at_most_four_items_are_shown(self) -> None:
         parts = changed(items=SAMPLE.items * 3)
         assert len(elements(parts.html, "img")) == 4
         assert len(elements(parts.amp, "amp-img")) == 5  # four in the fallback, one in the mustache template
+        assert parts.text.count("\n* ") == 4
 
     def test_an_item_that_cannot_be_shown_is_left_out_of_the_snapshot(self) -> None:
         broken = [
@@ -89,7 +49,9 @@ class TestWhatItSays:
         ]
         untitled = msgspec.structs.replace(SAMPLE.items[0], title=" ")
         parts = changed(items=[*broken, untitled, SAMPLE.items[1]])
-        assert [image["alt"] for image in elements(parts.html, "img")] == [SAMPLE.items[1].title]
+        for body in (parts.text, parts.amp, parts.html):
+            assert SAMPLE.items[0].price not in body
+            assert SAMPLE.items[1].price in body
 
     def test_without_a_snapshot_the_email_still_leads_to_the_shop(self) -> None:
         parts = changed(items=[])
@@ -134,17 +96,6 @@ class TestTagsOfMergeLanguages:
 
 
 class TestForEveryReader:
-    @pytest.mark.parametrize("part", ["amp", "html"])
-    def test_the_language_is_declared_and_every_picture_described(self, part: str) -> None:
-        body = getattr(PARTS, part)
-        assert elements(body, "html")[0]["lang"] == "en"
-        assert all(picture.get("alt") for picture in elements(body, "img") + elements(body, "amp-img"))
-
-    def test_layout_tables_are_announced_as_none(self) -> None:
-        tables = elements(PARTS.html, "table")
-        assert tables
-        assert all(table.get("role") == "presentation" for table in tables)
-
     @pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
     def test_the_default_colours_can_be_read(self, palette: Palette) -> None:
         for text, background in palette.text_pairs():
@@ -155,17 +106,6 @@ class TestForEveryReader:
         assert contrast("#000000", "#ffffff") == pytest.approx(21)
         assert contrast("#767676", "#ffffff") == pytest.approx(4.54, abs=0.01)
         assert contrast("#ffffff", "#ffffff") == 1
-
-    def test_the_html_part_follows_dark_mode(self) -> None:
-        assert "@media (prefers-color-scheme:dark)" in PARTS.html
-        assert DARK.paper in PARTS.html
-
-    def test_the_parts_stay_within_what_clients_take(self) -> None:
-        parts = changed(items=[msgspec.structs.replace(item, title="x" * 5000) for item in SAMPLE.items])
-        (css,) = re.findall(r"<style amp-custom>(.*?)</style>", parts.amp, re.DOTALL)
-        assert len(parts.amp.encode()) < 100_000
-        assert len(css.encode()) < 50_000
-        assert len(parts.html.encode()) < 100_000  # Gmail clips at 102 KB
 
 
 TOKENS = msgspec.to_builtins(SAMPLE.recipient.tokens)
