@@ -6,6 +6,7 @@ import base64
 import email
 import email.policy
 import json
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from evermail.campaigns.dialects import DIALECTS, Addressee, Envelope
 from evermail.campaigns.merge import Field
 from evermail.campaigns.render import Parts
 
+DOCS = Path(__file__).parents[2] / "docs" / "campaigns.md"
 PARTS = Parts(subject="Hello", text="plain\n", amp="<!doctype html><p>amp</p>", html="<p>html</p>")
 ONE_CLICK = "List-Unsubscribe=One-Click"
 
@@ -132,6 +134,18 @@ def test_klaviyo_gets_a_template_of_all_three_parts() -> None:
 @pytest.mark.parametrize("service", ["smtp", "salesforce", "customerio", "iterable"])
 def test_others_have_no_call_that_takes_amp(service: str) -> None:
     assert DIALECTS[service].payload(PARTS, envelope(service, "a@x.example")) is None
+
+
+@pytest.mark.parametrize("service", DIALECTS)
+def test_the_table_of_services_says_what_each_makes_of_a_tag_and_of_mustache(service: str) -> None:
+    dialect = DIALECTS[service]
+    [row] = [line for line in DOCS.read_text().splitlines() if line.startswith(f"| `{service}` |")]
+    row = row.replace("\\|", "|")
+    if not dialect.needs_rendering_per_recipient:
+        assert f"`{dialect.tag(Field.SLOTS, html=True).replace(' | escape', '')}`" in row
+    protected = dialect.protect_amp("{{title}}")
+    assert f"`{protected}`" in row or "as it is" in row
+    assert (row.split("|")[-2].strip() != "") is bool(dialect.unverified)
 
 
 @pytest.mark.parametrize("service", DIALECTS)

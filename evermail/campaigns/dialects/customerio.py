@@ -19,7 +19,10 @@ class CustomerIo:
     needs_rendering_per_recipient = False
     most_addressees = 0
     """Customer.io has the recipients, as people."""
-    unverified: Sequence[str] = ("that `{% raw %}` keeps AMP's braces in the AMP part, as it does in Liquid",)
+    unverified: Sequence[str] = (
+        "that `{% raw %}` keeps AMP's braces in the AMP part, as it does in Liquid",
+        "whether an email may have a List-Unsubscribe of its own",
+    )
 
     def tag(self, field: Field, *, html: bool = False) -> str:
         return "{{customer." + field + (" | escape" if html else "") + "}}"

@@ -22,6 +22,7 @@ class Iterable:
     unverified: Sequence[str] = (
         "that a backslash keeps AMP's braces in the AMP part, as it does in the Handlebars that Iterable "
         "runs",
+        "whether an email may have a List-Unsubscribe of its own",
     )
 
     def tag(self, field: Field, *, html: bool = False) -> str:
