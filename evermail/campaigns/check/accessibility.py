@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from evermail.campaigns.check.document import Element
 from evermail.campaigns.check.draft import Draft
 from evermail.campaigns.check.finding import Finding, brief, warning
-from evermail.campaigns.check.visibility import is_seen
+from evermail.campaigns.check.visibility import Visibility
 
 LANGUAGE_MISSING = warning(
     "language_missing",
@@ -48,13 +48,14 @@ def find(draft: Draft) -> Iterator[Finding]:
             yield LANGUAGE_MISSING.at(part, root.line if root else 1, "there is no language on <html>")
         if part == "html" and not any(one.source.strip() for one in document.find("title")):
             yield TITLE_MISSING.at(part, 1, "there is no title")
+        visibility = Visibility(document)
         labels = {one.attributes.get("for", "") for one in document.find("label")}
         for element in document.find("table", "a", "input", "textarea", "select"):
             if element.tag == "table":
                 if not _says_what_it_is(element):
                     yield TABLE_WITHOUT_ROLE.at(part, element.line, "a table without role")
             elif element.tag == "a":
-                if _is_read_out(element) and not _words(element):
+                if _is_read_out(element) and visibility.is_seen(element) and not _words(element):
                     link = brief(element.attributes["href"])
                     yield LINK_WITHOUT_TEXT.at(part, element.line, f"the link to {link} has no words")
             elif _needs_label(element) and element.attributes.get("id", " ") not in labels:
@@ -71,7 +72,7 @@ def _says_what_it_is(table: Element) -> bool:
 def _is_read_out(link: Element) -> bool:
     """Whether a screen reader comes to it: one beside another to the same page may be kept from it."""
     hidden = any(one.attributes.get("aria-hidden") == "true" for one in (link, *link.ancestors()))
-    return "href" in link.attributes and is_seen(link) and not hidden
+    return "href" in link.attributes and not hidden
 
 
 def _words(link: Element) -> str:

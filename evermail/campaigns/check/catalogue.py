@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from types import ModuleType
 
 from evermail.campaigns.check import (
@@ -85,7 +86,8 @@ def _of(module: ModuleType) -> list[Kind]:
 
 def _cell(text: str) -> str:
     """A cell of a table in Markdown: what looks like an element is shown as it stands."""
-    return text.replace("|", "\\|").replace("<", "&lt;") if "`" not in text else text.replace("|", "\\|")
+    outside_code = re.sub(r"`[^`]*`|<", lambda found: "&lt;" if found[0] == "<" else found[0], text)
+    return outside_code.replace("|", "\\|")
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def look_over(
             raise SenderUnknown
         with client() as opened:
             found += endpoint.find(live_url, sender, opened)
-    if circumstances.records is not None and sender:
+    if circumstances.records is not None:
         at = sender.rpartition("@")[2]
         found += domain.find(at, circumstances.records, dkim_selector=circumstances.dkim_selector)
     return found

@@ -58,6 +58,11 @@ DKIM_NOT_CHECKED = hint(
     "Give the selector of your mail service after --dkim-selector: in a message it sent, it is s= in "
     "DKIM-Signature.",
 )
+SENDER_UNKNOWN = hint(
+    "sender_unknown",
+    "The domain of the sender was not looked at: the files do not say who sends the email.",
+    "Give the address that your emails come from after --sender.",
+)
 DNS_NOT_CHECKED = hint(
     "dns_not_checked",
     "The domain of the sender was not looked at, since DNS did not answer.",
@@ -71,7 +76,10 @@ _MOST_LOOKUPS = 10
 
 
 def find(domain: str, records: TxtRecords, *, dkim_selector: str = "") -> Iterator[Finding]:
-    """`domain` is what follows the @ of the sender's address."""
+    """`domain` is what follows the @ of the sender's address, or nothing where that is not known."""
+    if not domain:
+        yield SENDER_UNKNOWN.at("domain", 0, "no sender was named")
+        return
     try:
         yield from _spf(domain, records(domain))
         yield from _dmarc(domain, records)

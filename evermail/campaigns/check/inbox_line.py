@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from evermail.campaigns.check.document import Document
 from evermail.campaigns.check.draft import Draft
 from evermail.campaigns.check.finding import Finding, brief, hint, warning
-from evermail.campaigns.check.visibility import is_hidden
+from evermail.campaigns.check.visibility import Visibility
 
 SUBJECT_TOO_LONG = warning(
     "subject_too_long",
@@ -53,9 +53,9 @@ def find(draft: Draft) -> Iterator[Finding]:
 
 def _preheader(html: Document) -> tuple[int, str]:
     """The line and the text of what is hidden before anything can be seen."""
-    body = html.first("body") or html
+    body, visibility = html.first("body") or html, Visibility(html)
     for element in body.walk():
-        if is_hidden(element):
+        if visibility.hides_itself(element):
             return element.line, " ".join(_FILLER.sub("", element.text).split())
         if element.own_text or element.tag in ("img", "table"):
             break

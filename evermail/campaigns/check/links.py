@@ -53,13 +53,12 @@ def find(draft: Draft) -> Iterator[Finding]:
 
 def _judged(address: Address) -> Iterator[Finding]:
     shown, at = brief(address.url), (address.part, address.line)
-    is_amp_only = address.part == "amp" and address.element is not None and address.element.tag != "a"
     parts = address.split
     if address.url in ("", "#"):
         yield LINK_EMPTY.at(*at, f"{address.where} is {shown or 'empty'}")
     elif parts is None or re.search(r"[\s<>\"{}\\^`|]", address.url):
         yield LINK_BROKEN.at(*at, f"{address.where} is {shown}")
-    elif is_amp_only and parts.scheme != "https":
+    elif address.part == "amp" and parts.scheme not in _FOLLOWED:
         return  # what AMP demands is for the validator to say
     elif not parts.scheme or (parts.scheme in ("http", "https") and not parts.hostname):
         yield LINK_INCOMPLETE.at(*at, f"{address.where} is {shown}")

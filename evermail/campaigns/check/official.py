@@ -22,7 +22,7 @@ AMP_DOUBTFUL = warning(
 AMP_NOT_VALIDATED = warning(
     "amp_not_validated",
     "The official AMP validator is not installed, so only the mistakes in our own table were looked for.",
-    f"Install Node 18 or later (https://nodejs.org), then run `{INSTALL_COMMAND}` once.",
+    f"Run `{INSTALL_COMMAND}` once; it needs Node 18 or later (https://nodejs.org).",
 )
 
 _ADDRESS = "Write the whole address, beginning with https://."
@@ -83,4 +83,4 @@ def find(draft: Draft) -> Iterator[Finding]:
 def _finding(complaint: Complaint) -> Finding:
     kind = AMP_INVALID if complaint.severity == "ERROR" else AMP_DOUBTFUL
     remedy = _STYLE if complaint.code.startswith(_STYLES) else _REMEDIES.get(complaint.code, "")
-    return kind.at("amp", complaint.line, complaint.message, remedy=remedy)
+    return kind.at("amp", complaint.line, complaint.message.rstrip("."), remedy=remedy)

@@ -62,7 +62,8 @@ def rules(source: str, line: int = 1, media: str = "") -> Iterator[Rule]:
             return
         prelude = source[begin : mark.start()].strip()
         at = line + source.count("\n", 0, begin + len(source[begin:]) - len(source[begin:].lstrip()))
-        name = prelude[1:].split(None, 1)[0].split("(")[0].lower() if prelude.startswith("@") else ""
+        at_rule = re.match(r"@([\w-]+)", prelude)
+        name = at_rule[1].lower() if at_rule else ""
         if mark[0] != "{":
             if name:
                 yield Rule((), (), at, media, name)
@@ -75,7 +76,7 @@ def rules(source: str, line: int = 1, media: str = "") -> Iterator[Rule]:
             yield Rule((), (), at, media, name)
             yield from rules(block, block_line, f"{media} {condition}".strip())
         else:
-            inner = block if "{" not in block else ""  # of @keyframes, say
+            inner = "" if name and "{" in block else block  # of @keyframes, say
             selectors = tuple(" ".join(one.split()) for one in prelude.split(",")) if not name else ()
             yield Rule(selectors, tuple(declarations(inner, block_line)), at, media, name)
         begin = end + 1

@@ -9,7 +9,7 @@ from itertools import pairwise
 from evermail.campaigns.check.document import Document, Element
 from evermail.campaigns.check.draft import Draft
 from evermail.campaigns.check.finding import Finding, error
-from evermail.campaigns.check.visibility import is_seen
+from evermail.campaigns.check.visibility import Visibility
 
 UNSUBSCRIBE_MISSING = error(
     "unsubscribe_missing",
@@ -28,7 +28,8 @@ _WORDS = re.compile(
 
 def find(draft: Draft) -> Iterator[Finding]:
     for part, document in draft.documents():
-        if not any(_leaves(element) and is_seen(element) for element in document.find("a", "form")):
+        visibility = Visibility(document)
+        if not any(_leaves(one) and visibility.is_seen(one) for one in document.find("a", "form")):
             yield UNSUBSCRIBE_MISSING.at(part, _end(document), "there is no visible link to unsubscribe")
     lines = draft.parts.text.splitlines()
     said = (f"{before} {line}" for before, line in pairwise(["", *lines]) if re.search("://|mailto:", line))

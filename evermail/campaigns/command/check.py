@@ -115,7 +115,8 @@ class _Counted:
 
     def __iter__(self) -> Iterator[Email]:
         columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        console = Console(stderr=True)
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             task = progress.add_task("Checking")
             for email in self._found:
                 self.number += 1
