@@ -29,7 +29,7 @@ MUSTACHE_LOST = error(
 _FIELDS = "|".join(TOKEN_FIELDS)
 _SERVICES = re.compile(
     rf"""MERGE-\w+-MERGE | -(?:{_FIELDS})- | \b(?:{_FIELDS})\b   # our own names, in any language
-    | \{{%.*?%\}} | \{{<\s*[\w.$#/^]+\s*>\}} | <%.*?%>                      # Liquid and others
+    | \{{%.*?%\}} | \{{<\s*[\w.$#/^]+\s*>\}} | <%=?\s*\w.*?%>                      # Liquid and others
     | opening_double_curly | closing_double_curly              # SparkPost
     | %recipient(?:\.\w+)?% | %%[\w.-]+%%                      # Mailgun, Salesforce
     | \*\|[^|\n]{{1,60}}\|\* | \[\[\s*[\w.]+\s*\]\]            # Mailchimp, others
