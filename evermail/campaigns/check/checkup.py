@@ -8,7 +8,7 @@ import httpx
 import msgspec
 
 from evermail.campaigns.brand import Brand
-from evermail.campaigns.check import CHECKERS, domain, endpoint, headers, mime
+from evermail.campaigns.check import CHECKERS, domain, endpoint, headers, mime, token_life
 from evermail.campaigns.check.amp_validator import AmpValidator
 from evermail.campaigns.check.draft import Draft
 from evermail.campaigns.check.emails import Email
@@ -75,6 +75,7 @@ def _of_email(email: Email, draft: Draft, sender: str) -> Iterator[Finding]:
         message = mime.parsed(email.message)
         yield from mime.find(message, email.message)
         yield from headers.find(message, sender)
+        yield from token_life.find_in_header(draft, message)
     for find in CHECKERS:
         yield from find(draft)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from email.message import EmailMessage
 
 from itsdangerous import BadData
 from itsdangerous.encoding import base64_decode, bytes_to_int
 
 from evermail import clock
-from evermail.campaigns.check.addresses import addresses
+from evermail.campaigns.check.addresses import Address, addresses
 from evermail.campaigns.check.draft import Draft
 from evermail.campaigns.check.finding import Finding, Kind, error, warning
 from evermail.tokens import DEFAULT_MAX_AGE_US, MAX_AGE_US, InvalidToken, Purpose, TokenSigner
@@ -45,6 +47,17 @@ TOKEN_FROM_LATER = error(
     "Look at the date after --send-at, and at the clock of the computer that made the tokens.",
 )
 
+TOKEN_LEAKED = error(
+    "token_leaked",
+    "A token stands in an address that is none of the functions: whoever is there can use it.",
+    "Take it out of this address; only those of the functions need one.",
+)
+TOKEN_FORWARDED = warning(
+    "token_forwarded",
+    "The HTML or text part has a token that does more than show pictures and follow links.",
+    "People forward these parts: let them have slot_image, slot_click and unsubscribe only.",
+)
+
 PURPOSES = {
     "recommendations": Purpose.RECOMMENDATIONS,
     "slot_image": Purpose.SLOTS,
@@ -62,11 +75,21 @@ LEAVING_US = 60 * clock.DAY
 """For how long a link to unsubscribe must be good: the law of the USA says 30 days, of sending."""
 
 
+_FORWARDED = frozenset((Purpose.SLOTS, Purpose.UNSUBSCRIBE))
+"""What the token in a part that people forward may be for. AMP is left out of what is forwarded."""
+
+
 def find(draft: Draft) -> Iterator[Finding]:
+    found = list(addresses(draft))
+    tokens = {address.token for address in found if address.endpoint in PURPOSES and address.token}
     said: set[tuple[str, str]] = set()
-    for address in addresses(draft):
+    for address in found:
         purpose = PURPOSES.get(address.endpoint)
         if purpose is None:
+            if any(token in address.url for token in tokens):
+                yield TOKEN_LEAKED.at(
+                    address.part, address.line, f"{address.where} has a token of the functions"
+                )
             continue
         if not address.token:
             # A shop may have a page called unsubscribe; what AMP asks, and slots, are always ours
@@ -75,10 +98,21 @@ def find(draft: Draft) -> Iterator[Finding]:
             ):
                 yield TOKEN_MISSING.at(address.part, address.line, f"/{address.endpoint} has no token (t=…)")
             continue
+        if address.part in ("html", "text") and purpose not in _FORWARDED:
+            yield TOKEN_FORWARDED.at(address.part, address.line, f"there is a link to /{address.endpoint}")
         if (address.token, purpose) not in said:
             said.add((address.token, purpose))
             for kind, what in _judged(draft, address.token, purpose):
                 yield kind.at(address.part, address.line, f"the token of /{address.endpoint} {what}")
+
+
+def find_in_header(draft: Draft, message: EmailMessage) -> Iterator[Finding]:
+    """The same of the address that mail programs unsubscribe by."""
+    for url in re.findall(r"<\s*(https://[^<>]+?)\s*>", str(message.get("List-Unsubscribe", ""))):
+        address = Address(url, "message", 0, "List-Unsubscribe")
+        if address.endpoint == Purpose.UNSUBSCRIBE and address.token:
+            for kind, what in _judged(draft, address.token, Purpose.UNSUBSCRIBE):
+                yield kind.at("message", 0, f"the token of List-Unsubscribe {what}")
 
 
 def _judged(draft: Draft, token: str, purpose: Purpose) -> Iterator[tuple[Kind, str]]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from email.message import EmailMessage
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evermail import clock
-from evermail.campaigns.check.token_life import signed_at_us
+from evermail.campaigns.check.draft import Draft
+from evermail.campaigns.check.token_life import find_in_header, signed_at_us
 from evermail.tokens import Purpose, Recipient, TokenSigner
-from tests.campaigns.check.good_email import KEYS, NOW_US, codes, findings, good, tokens
+from tests.campaigns.check.good_email import KEYS, LIVE, NOW_US, codes, findings, good, tokens
 
 
 @pytest.mark.parametrize("keys", [KEYS, ()])
@@ -63,6 +66,29 @@ def test_a_token_for_something_else_is_found() -> None:
     found = findings(good(swapped))
     assert codes(found) == {"token_wrong_purpose"}
     assert any("for actions, not for slots" in one.what for one in found)
+
+
+def test_a_token_in_an_address_of_others_is_found() -> None:
+    leak = f"https://ads.example/pixel?u={tokens().slots}"
+    found = findings(msgspec.structs.replace(good(), text=good().text + leak))
+    assert [(one.code, one.part, one.line) for one in found] == [("token_leaked", "text", 6)]
+    assert tokens().slots not in found[0].what
+
+
+@pytest.mark.parametrize("name", ["recommendations", "actions"])
+def test_a_token_that_is_too_strong_to_be_forwarded_is_found(name: str) -> None:
+    path = {"recommendations": "recommendations", "actions": "wishlist"}[name]
+    link = f"{LIVE}/{path}?t={getattr(tokens(), name)}"
+    found = findings(msgspec.structs.replace(good(), text=good().text + link))
+    assert codes(found) == {"token_forwarded"}
+
+
+@pytest.mark.parametrize(("name", "expected"), [("unsubscribe", set()), ("slots", {"token_wrong_purpose"})])
+def test_the_token_of_list_unsubscribe_is_looked_at(name: str, expected: set[str]) -> None:
+    message = EmailMessage()
+    message["List-Unsubscribe"] = f"<mailto:x@y.example>, <{LIVE}/unsubscribe?t={getattr(tokens(), name)}>"
+    draft = Draft(good(), NOW_US, token_keys=KEYS)
+    assert codes(list(find_in_header(draft, message))) == expected
 
 
 @given(st.integers(clock.from_rfc3339("2011-01-01T00:00:00Z"), clock.from_rfc3339("2099-01-01T00:00:00Z")))
