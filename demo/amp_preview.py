@@ -2,8 +2,8 @@
 
 An AMP client fetches the answer of the recommendations function and fills the email's mustache
 template with it. Here the server does so: the document that comes out holds no script, and its
-AMP elements are laid out by a few lines of CSS. Its forms can be seen and not sent. It covers what
-the campaign templates use.
+AMP elements are laid out by a few lines of CSS. Its forms can be seen and are not sent: `data-xhr` of a
+button names the function that its form is for. It covers what the campaign templates use.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any
+from urllib.parse import urlsplit
 
 from demo.amp_mustache import fill, sanitize
 from demo.html_tree import Element, parse, write
@@ -51,6 +52,8 @@ amp-list,amp-img{position:relative;overflow:hidden}
 amp-img>img{display:block;width:100%;height:100%;border:0}
 amp-carousel{overflow-x:auto;white-space:nowrap}
 [submitting],[submit-success],[submit-error]{display:none}
+.amp-form-submitting>[submitting],.amp-form-submit-success>[submit-success]{display:block}
+.amp-form-submit-error>[submit-error]{display:block}
 </style>"""
 
 
@@ -85,11 +88,12 @@ def _lay_out(root: Element, answer: Mapping[str, Any] | NoAnswer, now_us: int) -
 
 
 def _disarm(form: Element) -> None:
-    """Leaves of a form what there is to see."""
-    form.attributes = {name: value for name, value in form.attributes.items() if name in {"id", "class"}}
+    """Leaves of a form what there is to see, and what it is for."""
+    function = urlsplit(form.attributes.get("action-xhr") or "").path.rpartition("/")[2]
+    form.attributes = {name: value for name, value in form.attributes.items() if name in {"id", "class", "role"}}
     for element in form.walk():
         if element.tag == "button" or element.attributes.get("type") == "submit":
-            element.attributes["type"] = "button"
+            element.attributes |= {"type": "button", "data-xhr": function}
 
 
 _UNITS_S = (

@@ -90,7 +90,7 @@ def products(base_url: str) -> list[Product]:
                     updated_at=1,
                     title=title,
                     url=f"{base_url}/p/{one}",
-                    image_url=f"{base_url}/pictures/{one}.svg",
+                    image_url=f"{base_url}/pictures/{one}.webp",
                     price=before or price,
                     sale_price=price if before else None,
                     currency=CURRENCY,

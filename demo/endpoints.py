@@ -1,35 +1,53 @@
-"""The two functions as the demo calls them, over HTTP like any browser or mail client."""
+"""The functions as the demo calls them, over HTTP like any browser or mail client."""
 
 from __future__ import annotations
 
 import http.client
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from demo.stack import SENDER
 from evermail import clock
 
 TIMEOUT_S = 5.0
 
+_LOOKED_AT = ("Content-Type", "Content-Security-Policy", "Location")
+_FORM = "application/x-www-form-urlencoded"
+
 
 class NotCollected(Exception):
     """An event did not reach Pub/Sub; the message is for the visitor."""
 
 
-class Functions:
-    """`collect` and `recommendations` at their addresses. Safe to share between threads."""
+class NotAnswered(Exception):
+    """A function does not answer; the message is for the visitor."""
 
-    def __init__(self, recommendations_url: str, collect_url: str) -> None:
-        self._recommendations_url = recommendations_url
-        self._collect_url = collect_url
+
+@dataclass(frozen=True)
+class Reply:
+    """What a function answered, as far as a mail client looks at it."""
+
+    status: int
+    content_type: str
+    policy: str
+    location: str
+    body: bytes
+
+
+class Functions:
+    """All of them, below one address without a slash at its end. Safe to share between threads."""
+
+    def __init__(self, functions_url: str) -> None:
+        self._url = functions_url
 
     def answer(self, token: str) -> dict[str, Any] | None:
         """What an opened email gets; None when it gets no usable answer."""
         try:
-            status, body = ask(self._recommendations_url, token)
+            status, body = ask(f"{self._url}/recommendations", token)
             answer = json.loads(body) if status == http.client.OK else None
         except (OSError, http.client.HTTPException, ValueError):
             return None
@@ -39,16 +57,41 @@ class Functions:
         """Hands events to the pipeline. Raises `NotCollected`."""
         body = json.dumps({"events": events}).encode()
         try:
-            status, answer = _request("POST", self._collect_url, {"Content-Type": "application/json"}, body)
+            reply = _request("POST", f"{self._url}/collect", {"Content-Type": "application/json"}, body)
         except (OSError, http.client.HTTPException):
             raise NotCollected("the collect function does not answer") from None
-        if status != http.client.ACCEPTED:
-            raise NotCollected(f"the collect function answered {status}: {_message(answer)}")
+        if reply.status != http.client.ACCEPTED:
+            raise NotCollected(f"the collect function answered {reply.status}: {_message(reply.body)}")
+
+    def get(self, function: str, **query: str) -> Reply:
+        """What a browser or a mail client gets at a function's address. Raises `NotAnswered`."""
+        return self._asked("GET", function, query, {})
+
+    def post(
+        self, function: str, fields: Mapping[str, str], *, token: str, from_email: bool = True
+    ) -> Reply:
+        """What becomes of a form, of an email or of a page. Raises `NotAnswered`."""
+        headers = {"Content-Type": _FORM} | ({"AMP-Email-Sender": SENDER} if from_email else {})
+        return self._asked("POST", function, {"t": token}, headers, urlencode(fields).encode())
+
+    def _asked(
+        self,
+        method: str,
+        function: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+    ) -> Reply:
+        try:
+            return _request(method, f"{self._url}/{function}?{urlencode(query)}", headers, body)
+        except (OSError, http.client.HTTPException):
+            raise NotAnswered(f"the function {function} does not answer") from None
 
 
 def ask(recommendations_url: str, token: str) -> tuple[int, bytes]:
     """Status and body of what an opened email gets. Raises `OSError` and `http.client.HTTPException`."""
-    return _request("GET", f"{recommendations_url}?t={quote(token)}", {"AMP-Email-Sender": SENDER})
+    reply = _request("GET", f"{recommendations_url}?t={quote(token)}", {"AMP-Email-Sender": SENDER})
+    return reply.status, reply.body
 
 
 def as_of(answer: Mapping[str, Any]) -> int:
@@ -57,16 +100,15 @@ def as_of(answer: Mapping[str, Any]) -> int:
     return clock.from_datetime(datetime.fromisoformat(text)) if text else 0
 
 
-def _request(
-    method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
-) -> tuple[int, bytes]:
+def _request(method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Reply:
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
     try:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request(method, target, body=body, headers=dict(headers))
         response = connection.getresponse()
-        return response.status, response.read()
+        content_type, policy, location = (response.getheader(name, "") for name in _LOOKED_AT)
+        return Reply(response.status, content_type, policy, location, response.read())
     finally:
         connection.close()
 

@@ -52,6 +52,7 @@ class FreshnessProbes:
     def __init__(self, recommendations_url: str, *, kept: int | None = None) -> None:
         parts = urlsplit(recommendations_url)
         self._address = (parts.hostname or "", parts.port or 80)
+        self._path = parts.path or "/"
         self._turns: queue.PriorityQueue[tuple[float, int, Watched]] = queue.PriorityQueue()
         self._numbers = itertools.count()
         self._lock = threading.Lock()
@@ -135,7 +136,7 @@ class FreshnessProbes:
     def _ask(self, connection: http.client.HTTPConnection, token: str) -> int | None:
         """`as_of` of an answer, microseconds; 0 when nothing of the shopper is in it, None for no answer."""
         try:
-            connection.request("GET", f"/?t={quote(token)}", headers={"AMP-Email-Sender": SENDER})
+            connection.request("GET", f"{self._path}?t={quote(token)}", headers={"AMP-Email-Sender": SENDER})
             response = connection.getresponse()
             body = response.read()
         except (OSError, http.client.HTTPException):

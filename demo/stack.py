@@ -84,11 +84,19 @@ class Stack:
     counters: Counters
     signer: TokenSigner
     pseudonyms: Pseudonymizer
-    recommendations_url: str
-    collect_url: str
+    functions_url: str
+    """Where they are, without a slash at the end: each is at its path below."""
     publisher: pubsub_v1.PublisherClient
     subscriber: pubsub_v1.SubscriberClient
     children: list[Child] = field(default_factory=list)
+
+    @property
+    def recommendations_url(self) -> str:
+        return f"{self.functions_url}/recommendations"
+
+    @property
+    def collect_url(self) -> str:
+        return f"{self.functions_url}/collect"
 
     def shopper_key(self, kind: str, identifier: str) -> str:
         """The key of a shopper's documents; `kind` is `user` or `client`."""
@@ -117,7 +125,7 @@ def running(
     workdir: Path,
     *,
     timing: Timing | None = None,
-    shop_origins: str = "",
+    shop_url: str = "",
     keep_dead_letters: bool = False,
     archive: Path | None = None,
 ) -> Iterator[Stack]:
@@ -125,7 +133,8 @@ def running(
 
     With `keep_dead_letters` they wait at `DEAD_LETTER_SUBSCRIPTION` for the caller to read them. Otherwise
     their topic drops them: what nobody reads would one day fill the broker, which then holds up the job.
-    `archive` is a folder for the job's archive; without it, the job writes none.
+    `shop_url` is where the shop's pages are, if there are any. `archive` is a folder for the job's archive;
+    without it, the job writes none.
     """
     timing = timing or Timing()
     with ExitStack() as exits:
@@ -145,19 +154,15 @@ def running(
             "EVERMAIL_TOKEN_KEYS": token_key,
             "EVERMAIL_SENDERS": SENDER,
             "EVERMAIL_EVENTS_TOPIC": EVENTS,
-            "EVERMAIL_SHOP_ORIGINS": shop_origins,
+            "EVERMAIL_SHOP_ORIGINS": shop_url,
+            "EVERMAIL_SHOP_URL": shop_url,
             "EVERMAIL_REQUESTS_PER_MINUTE": "1000000",  # the probes of freshness ask all the time
             "WORKERS": "1",
             "THREADS": "8",
         }
-        functions = [
-            exits.enter_context(_function(target, environment, workdir))
-            for target in ("recommendations", "collect")
-        ]
-        for child, port in functions:
-            child.wait_until(lambda port=port: not port_is_free(port), timeout_s=START_TIMEOUT_S)  # type: ignore[misc]
+        functions, port = exits.enter_context(_functions(environment, workdir))
+        functions.wait_until(lambda: not port_is_free(port), timeout_s=START_TIMEOUT_S)
         job.wait_until(lambda: job.ready.is_set(), timeout_s=START_TIMEOUT_S)
-        (recommendations, recommendations_port), (collect, collect_port) = functions
         yield Stack(
             backend=backend,
             timing=timing,
@@ -165,11 +170,10 @@ def running(
             counters=counters,
             signer=TokenSigner([token_key]),
             pseudonyms=Pseudonymizer(dict([PSEUDONYM_KEYS.split(":")]), "k1"),
-            recommendations_url=f"http://{HOST}:{recommendations_port}/",
-            collect_url=f"http://{HOST}:{collect_port}/",
+            functions_url=f"http://{HOST}:{port}",
             publisher=publisher,
             subscriber=subscriber,
-            children=[job, recommendations, collect],
+            children=[job, functions],
         )
 
 
@@ -214,13 +218,14 @@ def _job(backend: Backend, timing: Timing, counters: Counters, workdir: Path, ar
 
 
 @contextmanager
-def _function(target: str, environment: dict[str, str], workdir: Path) -> Iterator[tuple[Child, int]]:
+def _functions(environment: dict[str, str], workdir: Path) -> Iterator[tuple[Child, int]]:
+    """All of them in one process: a second one takes 100 MB, and a demo has two cores."""
     port = free_port()
-    source = _ROOT / "functions" / "main.py"
+    source = _ROOT / "demo" / "local_functions.py"
     command = [sys.executable, "-m", "functions_framework", "--host", HOST, "--port", str(port)]
-    command += ["--target", target, "--source", str(source)]
-    name = f"the function {target}"
-    with Child(name, command, log=workdir / f"{target}.log", env=environment, cwd=_ROOT) as child:
+    command += ["--target", "evermail", "--source", str(source)]
+    log = workdir / "functions.log"
+    with Child("the functions", command, log=log, env=environment, cwd=_ROOT) as child:
         yield child, port
 
 

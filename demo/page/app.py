@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 import flask
 import msgspec
 from werkzeug.exceptions import HTTPException
 
-from demo import pictures
+from demo import photos, pictures
 from demo.catalog import BRAND
-from demo.endpoints import NotCollected
+from demo.endpoints import NotAnswered, NotCollected, Reply
 from demo.page.live import price
 from demo.page.mailbox import Mailbox
 from demo.page.session import COOKIE, Visitor, Visitors, is_id, new_id
@@ -46,6 +48,9 @@ class Knows(Protocol):
     @property
     def problem(self) -> str | None: ...
     def act(self, visitor: Visitor, names: Sequence[EventName], item_ids: Sequence[str]) -> None: ...
+    def slot(self, function: str, visitor: Visitor, which: dict[str, str]) -> Reply: ...
+    def submit(self, visitor: Visitor, function: str, fields: dict[str, str]) -> Reply: ...
+    def leaving(self, visitor: Visitor, fields: dict[str, str] | None) -> Reply: ...
     def mailbox(self, visitor: Visitor) -> Mailbox: ...
     def pipeline(self) -> dict[str, Any]: ...
 
@@ -63,6 +68,16 @@ class _Act(msgspec.Struct, forbid_unknown_fields=True):
 
     action: str
     item_id: str | None = None
+
+
+class _Form(msgspec.Struct, forbid_unknown_fields=True):
+    """A form of the email, as the browser posts it: the function it is for, and its fields."""
+
+    function: Literal["wishlist", "feedback", "unsubscribe"]
+    fields: dict[str, str]
+
+
+_Wanted = TypeVar("_Wanted")
 
 
 class _Refused(Exception):
@@ -143,12 +158,7 @@ def create_app(site: Site) -> flask.Flask:
 
     @app.post("/api/act")
     def act() -> flask.typing.ResponseReturnValue:
-        if flask.request.mimetype != "application/json":
-            raise _Refused(415, "unsupported_media_type", "send application/json")
-        try:
-            wanted = msgspec.json.decode(flask.request.get_data(), type=_Act)
-        except msgspec.MsgspecError as error:
-            raise _Refused(400, "invalid_body", str(error)) from None
+        wanted = _body(_Act)
         names, item_ids = _meaning(wanted, visitor())
         try:
             live().act(visitor(), names, item_ids)
@@ -168,10 +178,19 @@ def create_app(site: Site) -> flask.Flask:
             raise _Refused(404, "unknown_product", f"the shop has no product {wanted.item_id}")
         return _ACTIONS[wanted.action], [wanted.item_id]
 
+    @app.post("/api/form")
+    def form() -> flask.typing.ResponseReturnValue:
+        wanted = _body(_Form)
+        if wanted.function != "unsubscribe" and wanted.fields.get("item_id") not in products:
+            raise _Refused(404, "unknown_product", "the shop has no such product")
+        reply = live().submit(visitor(), wanted.function, wanted.fields)
+        if reply.status != http.client.OK:
+            raise _Refused(reply.status, "not_taken", f"{wanted.function} answered {reply.status}")
+        return {"shopper": visitor().shown()}
+
     @app.post("/api/new-shopper")
     def new_shopper() -> flask.typing.ResponseReturnValue:
-        if flask.request.mimetype != "application/json":
-            raise _Refused(415, "unsupported_media_type", "send application/json")
+        _body(dict)
         flask.g.visitor = visitors.get(new_id())
         return {"shopper": visitor().shown()}
 
@@ -186,6 +205,34 @@ def create_app(site: Site) -> flask.Flask:
     @app.get("/email/fallback")
     def email_fallback() -> flask.typing.ResponseReturnValue:
         return live().mailbox(visitor()).fallback, 200, _email_headers("text/html")
+
+    @app.get("/email/slot_image")
+    def slot_image() -> flask.typing.ResponseReturnValue:
+        reply = live().slot("slot_image", visitor(), _which())
+        return reply.body, reply.status, {"Content-Type": reply.content_type}
+
+    @app.get("/email/slot_click")
+    def slot_click() -> flask.typing.ResponseReturnValue:
+        location = live().slot("slot_click", visitor(), _which()).location
+        return flask.redirect(urlsplit(location)._replace(scheme="", netloc="").geturl() or "/")
+
+    @app.route("/email/unsubscribe", methods=["GET", "POST"])
+    def leaving() -> flask.typing.ResponseReturnValue:
+        fields = flask.request.form.to_dict() if flask.request.method == "POST" else None
+        reply = live().leaving(visitor(), fields)
+        headers = {"Content-Type": reply.content_type, "Content-Security-Policy": reply.policy}
+        return reply.body, reply.status, headers
+
+    def _which() -> dict[str, str]:
+        return {name: flask.request.args[name] for name in ("n", "i") if name in flask.request.args}
+
+    @app.get("/pictures/<item_id>.webp")
+    def photo(item_id: str) -> flask.typing.ResponseReturnValue:
+        if item_id not in products:
+            raise _Refused(404, "unknown_product", f"the shop has no product {item_id}")
+        response = flask.Response(photos.photo(item_id), mimetype=photos.CONTENT_TYPE)
+        response.headers["Cache-Control"] = "public, max-age=600"
+        return response
 
     @app.get("/pictures/<item_id>.svg")
     def picture(item_id: str) -> flask.typing.ResponseReturnValue:
@@ -207,6 +254,10 @@ def create_app(site: Site) -> flask.Flask:
             response.set_cookie(COOKIE, shopper.client_id, httponly=True, samesite="Lax", max_age=30 * 86_400)
         return response
 
+    @app.errorhandler(NotAnswered)
+    def unanswered(error: NotAnswered) -> flask.typing.ResponseReturnValue:
+        return _refusal(503, "not_answered", str(error))
+
     @app.errorhandler(_Refused)
     def refused(error: _Refused) -> flask.typing.ResponseReturnValue:
         return _refusal(error.status, error.code, error.message)
@@ -218,6 +269,16 @@ def create_app(site: Site) -> flask.Flask:
         )
 
     return app
+
+
+def _body(kind: type[_Wanted]) -> _Wanted:
+    """The JSON that was posted: of that type only, which no form of another site can send."""
+    if flask.request.mimetype != "application/json":
+        raise _Refused(415, "unsupported_media_type", "send application/json")
+    try:
+        return msgspec.json.decode(flask.request.get_data(), type=kind)
+    except msgspec.MsgspecError as error:
+        raise _Refused(400, "invalid_body", str(error)) from None
 
 
 def _refusal(status: int, code: str, message: str) -> flask.typing.ResponseReturnValue:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import random
 import secrets
 import threading
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from demo import conservation
-from demo.endpoints import Functions
+from demo.endpoints import Functions, Reply
 from demo.freshness import FreshnessProbes, Watched, percentile
 from demo.page.mailbox import Mailbox
 from demo.page.session import REMEMBERED, Visitor
@@ -46,7 +47,7 @@ class Live:
     ) -> None:
         self._stack, self._shop_url = stack, shop_url
         self._products = {product.id: product for product in range_}
-        self._functions = Functions(stack.recommendations_url, stack.collect_url)
+        self._functions = Functions(stack.functions_url)
         self._probes = FreshnessProbes(stack.recommendations_url, kept=RECENT)
         self._traffic = Traffic(range_, stack.publisher, self._watch, rate=rate, rng=rng)
         self._lock = threading.Lock()
@@ -94,6 +95,26 @@ class Live:
             self._sent += len(events)
         for name in names:
             visitor.note(name, item_ids)
+
+    def slot(self, function: str, visitor: Visitor, which: dict[str, str]) -> Reply:
+        """What the picture or the link of a slot in the visitor's email leads to. Raises `NotAnswered`."""
+        return self._functions.get(function, t=self.mailbox(visitor).tokens.slots, **which)
+
+    def submit(self, visitor: Visitor, function: str, fields: dict[str, str]) -> Reply:
+        """What becomes of a form in the visitor's email. Raises `NotAnswered`."""
+        tokens = self.mailbox(visitor).tokens
+        token = tokens.unsubscribe if function == "unsubscribe" else tokens.actions
+        reply = self._functions.post(function, fields, token=token)
+        if reply.status == http.client.OK and function == "wishlist":
+            visitor.note(EventName.ADD_TO_WISHLIST, [fields["item_id"]])
+        return reply
+
+    def leaving(self, visitor: Visitor, fields: dict[str, str] | None) -> Reply:
+        """The page that the link to unsubscribe leads to, or what its form does. Raises `NotAnswered`."""
+        token = self.mailbox(visitor).tokens.unsubscribe
+        if fields is None:
+            return self._functions.get("unsubscribe", t=token)
+        return self._functions.post("unsubscribe", fields, token=token, from_email=False)
 
     def mailbox(self, visitor: Visitor) -> Mailbox:
         """The visitor's email; it is sent when they first come by."""

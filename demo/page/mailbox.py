@@ -32,8 +32,8 @@ ENDPOINT = "https://live.shop.example"
 PICTURES = "https://shop.example/pictures/"
 """Where the email says the snapshot's pictures are: https again, and read from the demo's shop."""
 
-_SLOT = re.compile(re.escape(ENDPOINT) + r"/slot_(image|click)\?t=[^&\"]*&amp;(n|i)=([^&\"]+)")
-"""A picture of a slot, the link round it, or that of an item of the snapshot."""
+_LIVE = re.compile(re.escape(ENDPOINT) + r"/(slot_image|slot_click|unsubscribe)\?t=[^&\"]*(?:&amp;)?")
+"""A picture of a slot, a link to be counted, or the way out, up to what follows the token."""
 
 GIVE_UP_S = 60.0
 """A click that has not shown for this long is no longer waited for."""
@@ -69,7 +69,8 @@ class Mailbox:
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ask, self._elapsed = ask, elapsed
-        self._shop_url, self._pictures = shop_url, f"{shop_url}/pictures/"
+        self._pictures = f"{shop_url}/pictures/"
+        self.tokens = tokens
         self._lock = threading.Lock()
         self._clicks: list[_Click] = []
         self._view: View | None = None
@@ -77,7 +78,6 @@ class Mailbox:
         """How long the newest click that arrived took to reach the email."""
         self.sent_at = clock()
         answer = ask()
-        self._sent = answer["items"] if answer else []
         self.parts = render(
             TEMPLATE,
             Context(
@@ -92,16 +92,14 @@ class Mailbox:
                 recipient=EmailRecipient(tokens),
                 endpoint=ENDPOINT,
                 sent_at=self.sent_at,
-                items=[self._as_sent(item) for item in self._sent],
+                items=[self._as_sent(item) for item in answer["items"]] if answer else [],
             ),
         )
 
     @property
     def fallback(self) -> str:
-        """The HTML part, for a browser, with what its slots would show now."""
-        with self._lock:
-            answer = self._view.answer if self._view else None
-        return self._readable(self.parts.html, answer["items"] if answer else self._sent)
+        """The HTML part, for a browser."""
+        return self._readable(self.parts.html)
 
     @property
     def waiting(self) -> bool:
@@ -120,7 +118,7 @@ class Mailbox:
         """Opens the email again."""
         answer = self._ask()
         seen_at = self._elapsed()
-        html = self._readable(preview(self.parts.amp, NoAnswer.FAILED if answer is None else answer), [])
+        html = self._readable(preview(self.parts.amp, NoAnswer.FAILED if answer is None else answer))
         version = hashlib.sha256(html.encode()).hexdigest()[:16]
         with self._lock:
             if answer is not None:
@@ -133,19 +131,9 @@ class Mailbox:
             item | {"image": item["image"].replace(self._pictures, PICTURES)}, RecommendedItem
         )
 
-    def _readable(self, html: str, in_slots: list[dict[str, Any]]) -> str:
-        """An email whose pictures and links lead to the demo's shop, as those of its endpoint do."""
-
-        def resolved(found: re.Match[str]) -> str:
-            kind, by, value = found.groups()
-            if by == "i":
-                return f"{self._shop_url}/p/{value}"
-            shown = in_slots[int(value) - 1 :][:1]
-            if kind == "click":
-                return str(shown[0]["url"]) if shown else self._shop_url
-            return str(shown[0]["image"]) if shown else f"{self._shop_url}/static/icon.svg"
-
-        return _SLOT.sub(resolved, html.replace(PICTURES, self._pictures))
+    def _readable(self, html: str) -> str:
+        """An email whose pictures and links are asked for here, where the page knows whose they are."""
+        return _LIVE.sub(r"/email/\1?", html.replace(PICTURES, self._pictures))
 
     def _arrived(self, reached: int, seen_at: float) -> None:
         arrived = [click for click in self._clicks if click.event_time <= reached]

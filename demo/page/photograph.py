@@ -57,11 +57,17 @@ def main() -> None:
         "--out", type=Path, default=Path("docs/images"), help="folder for the pictures (default docs/images)"
     )
     given = parser.parse_args()
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        sys.exit("photograph: Chromium is not installed (on Debian: apt-get install chromium)")
+    chromium = the_chromium()
     given.out.mkdir(parents=True, exist_ok=True)
     print(photograph(chromium, given.out))
+
+
+def the_chromium() -> str:
+    """Where Chromium is. Ends the program where it is not."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        sys.exit("Chromium is not installed (on Debian: apt-get install chromium)")
+    return found
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def serve(
                     backend,
                     range_,
                     keep.workdir if keep else Path(temporary),
-                    shop_origins=url,
+                    shop_url=url,
                     keep_dead_letters=keep is not None,
                     archive=keep.archive if keep else None,
                 )

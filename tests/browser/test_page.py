@@ -240,10 +240,10 @@ def test_a_part_that_stops_is_named_and_ctrl_c_still_ends_everything(browser: An
         page.goto(f"http://{HOST}:{port}")
         expect(page.locator("#problem")).to_be_hidden()
         os.kill(
-            next(pid for pid in family if "--target\0recommendations" in command_line(pid)), signal.SIGTERM
+            next(pid for pid in family if "--target\0evermail" in command_line(pid)), signal.SIGTERM
         )
         expect(page.locator("#problem")).to_contain_text(
-            "The function recommendations ended", timeout=ARRIVES_MS
+            "The functions ended", timeout=ARRIVES_MS
         )
         expect(page.locator("#live")).to_have_text("Offline")
         expect(page.locator("#source")).to_have_text("Fallback")

@@ -144,7 +144,7 @@ def test_the_figures_of_the_page_add_up() -> None:
     counters.update({name: 2**bit for bit, name in enumerate(told)})
     url = f"http://{HOST}/"
     running: Any = SimpleNamespace(
-        counters=counters, recommendations_url=url, collect_url=url, publisher=None, token=None
+        counters=counters, functions_url=url, recommendations_url=url, publisher=None, token=None
     )
     shown = Live(running, RANGE, SHOP, rng=random.Random(1)).pipeline()
     terms = ("accepted", "duplicate", "rejected", "late", "erased", "in_flight")
@@ -152,7 +152,7 @@ def test_the_figures_of_the_page_add_up() -> None:
 
 
 def test_an_event_for_a_function_that_is_gone_is_not_collected() -> None:
-    functions = Functions(*[f"http://{HOST}:{free_port()}/"] * 2)
+    functions = Functions(f"http://{HOST}:{free_port()}")
     with pytest.raises(NotCollected, match="does not answer"):
         functions.collect([{}])
     assert functions.answer("a.token") is None

@@ -16,6 +16,9 @@ async function post(path, body) {
 /** What a visitor does: `view`, `add_to_cart`, `remove_from_cart`, `add_to_wishlist`, `email_click` or `purchase`. */
 export const act = (action, itemId = null) => post("/api/act", { action, item_id: itemId });
 
+/** A form of the email: the function it is for, and its fields. */
+export const submit = (name, fields) => post("/api/form", { function: name, fields });
+
 export const newShopper = () => post("/api/new-shopper", {});
 
 const IDLE_MS = 350, WAITING_MS = 90, AWAY_MS = 1500;

@@ -6,10 +6,11 @@ const SETTLE_MS = 420, PATIENCE_MS = 500;
 const LIST = '[role="list"]';
 
 export class Email {
-  /** `onLink` is called with the address of a link that was clicked in the email. */
-  constructor(frame, onLink) {
+  /** `onLink` is called with the address of a link that was clicked in the email, `onForm` with a form's purpose and fields. */
+  constructor(frame, onLink, onForm) {
     this.frame = frame;
     this.onLink = onLink;
+    this.onForm = onForm;
     this.untouched = true;
     this.ready = new Promise((done) => {
       const attach = () => {
@@ -26,6 +27,8 @@ export class Email {
   attach() {
     const page = this.frame.contentDocument;
     page.addEventListener("click", (event) => {
+      const press = event.target.closest?.("[data-xhr]");
+      if (press) this.submit(press.form, press.dataset.xhr);
       const link = event.target.closest?.("a[href]");
       if (!link || event.button !== 0) return;
       event.preventDefault();
@@ -34,6 +37,17 @@ export class Email {
     for (const touch of ["wheel", "pointerdown", "keydown"]) {
       page.addEventListener(touch, () => { this.untouched = false; }, { passive: true });
     }
+    this.fit();
+  }
+
+  /** As amp-form does: what there is to say appears in the form itself. */
+  async submit(form, name) {
+    const fields = Object.fromEntries(new this.frame.contentWindow.FormData(form));
+    form.classList.remove("amp-form-submit-error");
+    form.classList.add("amp-form-submitting");
+    const taken = await this.onForm(name, fields);
+    form.classList.remove("amp-form-submitting");
+    form.classList.add(taken ? "amp-form-submit-success" : "amp-form-submit-error");
     this.fit();
   }
 

@@ -12,8 +12,8 @@ const SOURCES = {
 };
 
 export class Mail {
-  constructor(onLink) {
-    this.email = new Email($("email"), onLink);
+  constructor(onLink, onForm) {
+    this.email = new Email($("email"), onLink, onForm);
     this.answer = "";
     this.document = "";
     this.acted = false;
@@ -27,6 +27,7 @@ export class Mail {
     for (const button of document.querySelectorAll("[data-copy]")) {
       button.addEventListener("click", () => copy(this[button.dataset.copy], button));
     }
+    this.pictures = 0;
     $("fallback").addEventListener("load", () => {
       $("fallback").contentDocument.addEventListener("click", (event) => {
         const link = event.target.closest?.("a[href]");
@@ -84,8 +85,23 @@ export class Mail {
       listing($("answer"), answer, (line) => /"(source|reason)":/.test(line));
     }
     this.live(email.reached);
-    if (email.html) await this.email.show(email.html, { bringIntoView: this.acted });
+    if (!email.html) return this.tell(email, meaning);
+    this.openAgain();
+    await this.email.show(email.html, { bringIntoView: this.acted });
     this.tell(email, meaning);
+  }
+
+  /** The HTML part is opened again: its pictures are asked for anew, and change once they are there. */
+  openAgain() {
+    const pictures = $("fallback").contentDocument?.querySelectorAll('img[src*="/email/slot_image"]') ?? [];
+    this.pictures += 1;
+    for (const picture of pictures) {
+      const next = new Image();
+      const address = new URL(picture.src);
+      address.searchParams.set("v", this.pictures);
+      next.src = address.href;
+      next.decode().then(() => { picture.src = next.src; }, () => {});
+    }
   }
 
   tell({ reached, waiting, latency_s: latency }, meaning) {
