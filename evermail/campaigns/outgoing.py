@@ -23,7 +23,10 @@ _TOKEN = re.compile(rf"/({'|'.join(PURPOSES)})\?t=([^&\"'\s<>]*)")
 _ANEW = "build the campaign anew: `evermail campaign build`"
 _WRONG_TOKEN = {
     "expired": ("its tokens have expired", _ANEW),
-    "forged": ("its tokens are not signed with our keys", "set EVERMAIL_TOKEN_KEYS as when it was built"),
+    "forged": (
+        "its tokens are not filled in, or not signed with our keys",
+        "set EVERMAIL_TOKEN_KEYS as when it was built",
+    ),
     "malformed": ("it has no tokens where they should be", _ANEW),
 }
 
