@@ -78,7 +78,10 @@ setup(
         ]
     ),
     package_data={
-        "": ["*.html", "*.txt", "*.json", "*.css", "*.js", "*.yaml", "*.svg", "*.sql", "*.ttf", "py.typed"]
+        "": [
+            *("*.html", "*.txt", "*.json", "*.css", "*.js", "*.yaml", "*.svg", "*.sql", "*.ttf", "*.webp"),
+            "py.typed",
+        ]
     },
     install_requires=BASE,
     extras_require={
