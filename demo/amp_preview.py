@@ -90,7 +90,9 @@ def _lay_out(root: Element, answer: Mapping[str, Any] | NoAnswer, now_us: int) -
 def _disarm(form: Element) -> None:
     """Leaves of a form what there is to see, and what it is for."""
     function = urlsplit(form.attributes.get("action-xhr") or "").path.rpartition("/")[2]
-    form.attributes = {name: value for name, value in form.attributes.items() if name in {"id", "class", "role"}}
+    form.attributes = {
+        name: value for name, value in form.attributes.items() if name in {"id", "class", "role"}
+    }
     for element in form.walk():
         if element.tag == "button" or element.attributes.get("type") == "submit":
             element.attributes |= {"type": "button", "data-xhr": function}

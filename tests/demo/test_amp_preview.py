@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from demo.amp_preview import NoAnswer, preview
+from evermail import clock
 from evermail.campaigns import render, sample_context
 
 SAMPLE = sample_context("recommended_for_you")
@@ -155,3 +156,56 @@ class TestMustache:
 
     def test_a_partial_reads_no_file(self) -> None:
         assert shown("<i>{{> setup}}</i>", {}) == '<i role="listitem"></i>'
+
+
+class TestForms:
+    FORM = (
+        '<form method="post" action-xhr="https://live.shop.example/wishlist?t=1" class="f">'
+        '<input type="hidden" name="item_id" value="{{id}}"><input type="submit" value="Save">'
+        '<button type="submit">Also</button><p submit-success>Saved</p></form>'
+    )
+
+    def test_a_form_can_be_seen_and_not_sent(self) -> None:
+        filled = shown(self.FORM, {"id": "7"})
+        assert filled.startswith('<form class="f" role="listitem">')
+        assert "live.shop.example" not in filled
+        assert 'value="7"' in filled
+        assert 'type="submit"' not in filled
+        assert filled.count('type="button"') == 2
+
+    def test_what_it_says_once_it_is_sent_is_hidden(self) -> None:
+        page = preview(listing(self.FORM), {"items": [{"id": "7"}]})
+        assert "[submitting],[submit-success],[submit-error]{display:none}" in page
+
+
+class TestTimes:
+    NOW_US = clock.from_rfc3339("2026-11-25T12:00:00Z")
+    TEMPLATE = '<amp-timeago layout="fixed" width="130" height="20" datetime="{{at}}">{{at}}</amp-timeago>'
+
+    @pytest.mark.parametrize(
+        ("at", "said"),
+        [
+            ("2026-11-25T12:00:00Z", "just now"),
+            ("2026-11-25T11:59:01Z", "just now"),
+            ("2026-11-25T11:59:00Z", "1 minute ago"),
+            ("2026-11-25T10:00:00.250Z", "1 hour ago"),
+            ("2026-11-25T10:00:00Z", "2 hours ago"),
+            ("2026-11-22T12:00:00Z", "3 days ago"),
+            ("2026-11-11T12:00:00Z", "2 weeks ago"),
+            ("2026-08-25T12:00:00Z", "3 months ago"),
+            ("2024-11-25T12:00:00Z", "2 years ago"),
+            ("2026-11-26T12:00:00Z", "just now"),
+            ("some day", "some day"),
+        ],
+    )
+    def test_they_are_told_by_how_long_ago_they_were(self, at: str, said: str) -> None:
+        page = preview(listing(self.TEMPLATE), {"items": [{"at": at}]}, clock=clock.Stopped(self.NOW_US))
+        assert f">{said}</amp-timeago>" in page
+        assert "width:130px;height:20px" in page
+
+
+def test_a_carousel_holds_its_cards_beside_each_other_and_takes_the_keyboard() -> None:
+    strip = '<amp-carousel layout="fixed-height" height="90" type="carousel">{{#items}}<i>{{n}}</i>{{/items}}</amp-carousel>'
+    page = preview(listing(strip, 'items="." single-item'), {"items": [{"n": 1}, {"n": 2}]})
+    assert "amp-carousel{overflow-x:auto;white-space:nowrap}" in page
+    assert re.search(r'<amp-carousel [^>]*tabindex="0"[^>]*><i>1</i><i>2</i></amp-carousel>', page)
