@@ -205,7 +205,7 @@ class TestTimes:
 
 
 def test_a_carousel_holds_its_cards_beside_each_other_and_takes_the_keyboard() -> None:
-    strip = '<amp-carousel layout="fixed-height" height="90" type="carousel">{{#items}}<i>{{n}}</i>{{/items}}</amp-carousel>'
+    strip = '<amp-carousel height="90" type="carousel">{{#items}}<i>{{n}}</i>{{/items}}</amp-carousel>'
     page = preview(listing(strip, 'items="." single-item'), {"items": [{"n": 1}, {"n": 2}]})
     assert "amp-carousel{overflow-x:auto;white-space:nowrap}" in page
     assert re.search(r'<amp-carousel [^>]*tabindex="0"[^>]*><i>1</i><i>2</i></amp-carousel>', page)
