@@ -189,6 +189,27 @@ def test_what_is_in_a_card_keeps_its_place_whatever_it_says(
         assert whole["y"] + whole["height"] <= bottom["y"] + bottom["height"] + 1
 
 
+@WIDTHS
+def test_a_form_that_did_not_go_through_says_so_beside_the_text(show: Open, width: int) -> None:
+    sample = sample_context("recommended_for_you")
+    items = [msgspec.structs.replace(item, reason=item.title * 3) for item in sample.items]
+    sample = msgspec.structs.replace(sample, items=items)
+    page = show(live(sample, render("recommended_for_you", sample).amp), sample, width=width)
+    page.evaluate(
+        "document.querySelectorAll('form').forEach(form => form.classList.add('amp-form-submit-error'))"
+    )
+    for card in page.locator(".card").all():
+        told = card.get_by_text("Please try again").first
+        assert told.is_visible()
+        [whole, words, button, error] = [
+            one.bounding_box()
+            for one in (card, card.locator(".reason"), card.get_by_role("button").first, told)
+        ]
+        assert words["y"] + words["height"] <= button["y"]
+        assert button["y"] + button["height"] <= error["y"]
+        assert error["y"] + error["height"] <= whole["y"] + whole["height"]
+
+
 def test_a_picture_in_a_card_has_round_corners(show: Open) -> None:
     sample = sample_context("recommended_for_you")
     page = show(live(sample, render("recommended_for_you", sample).amp), sample, width=PHONE)
