@@ -41,7 +41,8 @@ def journal_of(file: Path) -> Path:
 
 
 class Journal:
-    """A context manager, which keeps others from sending the same. Raises `JournalRefused`."""
+    """A context manager, which keeps others from sending the same, and leaves no file if there is nothing to
+    say. Raises `JournalRefused`."""
 
     def __init__(self, path: Path, *, clock: clock.Clock = clock.now_us) -> None:
         self.path = path
@@ -66,6 +67,8 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if not self._keys:
+            self.path.unlink(missing_ok=True)
         self._file.close()
 
     def has(self, message: Outgoing) -> bool:

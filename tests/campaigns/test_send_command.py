@@ -68,6 +68,7 @@ def test_a_dry_run_looks_and_sends_nothing(build: Path, run: Run, mail_server: M
     assert result.stdout == "2 would be sent, 1 not sent as told above\n"
     assert result.stderr.startswith("autumn/messages/000002.eml: nobody could unsubscribe from it")
     assert mail_server.connections == 0
+    assert not list(Path().rglob("*.jsonl"))
     assert run("autumn").stdout == "2 sent, 1 not sent as told above\n"
 
 

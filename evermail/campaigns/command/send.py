@@ -51,10 +51,11 @@ def send(
 ) -> None:
     """Send the messages that a build made, each once.
 
-    Not sent: what is refused by the tokens in it (EVERMAIL_TOKEN_KEYS, as the functions have it), and, with
-    --store, what goes to somebody who wants no email. What the server accepted stands in a journal beside the
-    folder, so that a run that was ended goes on where it was. What is refused for now is tried again for a
-    while. Exit code 1: some could not be sent; 3: the server or the store did not answer.
+    Not sent: a message with tokens that the functions would refuse (EVERMAIL_TOKEN_KEYS, as they have it),
+    such as expired ones; and, with --store, one to somebody who wants no email. What the server accepted
+    stands in a journal beside the folder, so that a run that was ended goes on where it was. What is refused
+    for now is tried again for a while. Exit code 1: some could not be sent; 3: the server or the store did
+    not answer.
 
     \b
     Examples:
