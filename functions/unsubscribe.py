@@ -105,16 +105,18 @@ class _Unsubscribe:
             return amp.preflight("POST") if is_amp else no_content({"Allow": ", ".join(methods)})
         action, way = Action.UNSUBSCRIBE, Way.AMP if is_amp else Way.PAGE
         try:
+            # Before the token: who asks by one click, a program, is to be told in JSON that it is a bad one.
+            if request.method == "POST":
+                form = forms.read(request)
+                if _is_one_click(form):
+                    way = Way.ONE_CLICK
+                else:
+                    action = _action(form)
+                log.add(action=str(action), way=str(way))
             recipient = self._recipients.of(request)
             log.add(campaign=recipient.campaign)
             if request.method != "POST":
                 return unsubscribe_page.show(unsubscribe_page.ASK)
-            form = forms.read(request)
-            if _is_one_click(form):
-                way = Way.ONE_CLICK
-            else:
-                action = _action(form)
-            log.add(action=str(action), way=str(way))
             self._do(action, way, recipient, log)
         except Failure as failure:
             if way is not Way.PAGE:

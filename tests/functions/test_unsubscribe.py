@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import json
 import re
@@ -20,7 +21,7 @@ from evermail.stores import Store
 from evermail.stores.sqlite import SqliteStore
 from evermail.suppression import is_suppressed
 from tests.functions import fakes
-from tests.functions.actions_support import MULTIPART, URLENCODED, Actions, posted
+from tests.functions.actions_support import MULTIPART, SETTINGS, URLENCODED, Actions, posted
 from tests.functions.fakes import NOW_US, body_of, error_code, token
 
 SHOPPER = fakes.RECIPIENT.shopper
@@ -107,6 +108,31 @@ class TestOneClick:
         assert (response.status_code, error_code(response)) == (503, "store_unavailable")
         assert response.headers["Retry-After"]
 
+    @pytest.mark.parametrize("content_type", [URLENCODED, MULTIPART])
+    @pytest.mark.parametrize(
+        ("signed", "status", "code"),
+        [
+            (None, 400, "token_missing"),
+            ("forged", 401, "token_invalid"),
+            (token("actions"), 401, "token_invalid"),
+            (token("unsubscribe", age_us=401 * clock.DAY), 401, "token_expired"),
+        ],
+    )
+    def test_a_provider_is_told_in_json_what_is_wrong_with_the_link(
+        self, store: SqliteStore, signed: str | None, status: int, code: str, content_type: str
+    ) -> None:
+        request = posted(ONE_CLICK, signed, headers={}, content_type=content_type)
+        response = Actions(store)("unsubscribe", request)
+        assert (response.status_code, error_code(response)) == (status, code)
+        assert stored(store) == []
+
+    def test_a_provider_that_asks_too_often_is_told_in_json(self, store: SqliteStore) -> None:
+        actions = Actions(store, settings=dataclasses.replace(SETTINGS, requests_per_minute=1))
+        answers = [actions.post("unsubscribe", ONE_CLICK, headers={}) for _ in range(100)]
+        assert answers[0].status_code == 200
+        assert (answers[-1].status_code, error_code(answers[-1])) == (429, "too_many_requests")
+        assert answers[-1].headers["Retry-After"]
+
     def test_a_link_is_good_for_more_than_a_year(self, store: SqliteStore) -> None:
         old = token("unsubscribe", age_us=399 * clock.DAY)
         assert Actions(store)("unsubscribe", posted(ONE_CLICK, old, headers={})).status_code == 200
@@ -184,7 +210,9 @@ class TestPage:
     def test_says_of_a_link_what_is_wrong(
         self, signed: str | None, status: int, h1: str, method: str
     ) -> None:
-        response = visit(signed, method, BROWSER)
+        form = {"action": "unsubscribe"} if method == "POST" else b""
+        request = posted(form, signed, method=method, headers=BROWSER)
+        response = Actions()("unsubscribe", request)
         page = Shown(response)
         assert (response.status_code, page.h1, page.buttons) == (status, [h1], [])
         assert "script" not in page.html
