@@ -8,9 +8,10 @@ shown nothing yet, and so has no place that could be taken. Readers go by the `E
 it expires.
 
 What stays is what an erasure leaves in the job: that somebody refused, the new name of whoever has a former
-one, and the `Erasure`, until nothing older could be accepted any more. A suppression stays as well, a
-pseudonym and a reason: an objection is honoured after the erasure too (GDPR, Art. 21(3) and 17(3)(b)). Else
-who comes back, known as nobody, would be written to again.
+one, and the `Erasure`, until nothing older could be accepted any more. A suppression that holds stays as
+well, a pseudonym and a reason: an objection is honoured after the erasure too (GDPR, Art. 21(3) and
+17(3)(b)). Else who comes back, known as nobody, would be written to again. One that was lifted is no
+objection, and goes.
 """
 
 from __future__ import annotations
@@ -45,22 +46,20 @@ def erase(store: Store, name: str, erased_at: int, now_us: int) -> Counter[str]:
 
 
 def clear(store: Store, name: str, now_us: int) -> Counter[str]:
-    """Takes away what others than the job have written under a name, but the suppression, and returns how
-    many documents had to go. `now_us` is when the `Erasure` to be stored was made. Raises `StoreError`."""
+    """Takes away what others than the job have written under a name, but a suppression that holds, and
+    returns how many documents had to go. `now_us` is when the `Erasure` to be stored was made. Raises
+    `StoreError`."""
     own = [Key(kind.COLLECTION, name) for kind in (Feedback, Exposures)]
-    keys = list(dict.fromkeys([*own, *store.about(name)]))
-    keys = [key for key in keys if key.collection != Suppression.COLLECTION]
-    found, unreadable = read(store, keys)
+    keys, found, unreadable = _that_go(store, list(dict.fromkeys([*own, *store.about(name)])))
     cleared: set[Key] = set()
     for _ in range(TRIES):
         cleared |= {*found, *unreadable}
         if unreadable:  # nothing is known of their versions
             store.delete_many(unreadable)
-        # Who has read a document writes it with the next version, or with that of a clock.
-        following = [found[key].version + 1 if key in found else 0 for key in keys]
-        versions = [max(now_us + UNDER_WAY_US, version) for version in following]
-        stale = _stale(store, [_empty(*of, name, now_us) for of in zip(keys, versions, strict=True)])
-        found, unreadable = read(store, stale) if stale else ({}, [])
+        stale = _stale(
+            store, [_empty(key, _version(key, found.get(key), now_us), name, now_us) for key in keys]
+        )
+        keys, found, unreadable = _that_go(store, stale) if stale else ([], {}, [])
         keys = [*found, *unreadable]  # of the others there is an empty one already
         if not keys:
             return Counter(key.collection for key in cleared)
@@ -73,11 +72,32 @@ def first_version(erasure: Erasure) -> int:
     return erasure.version + UNDER_WAY_US + 1
 
 
+def _that_go(store: Store, keys: Sequence[Key]) -> tuple[list[Key], dict[Key, Document], list[Key]]:
+    """These keys without those of suppressions that hold, as one that cannot be read does; and of what is
+    there, as `read` returns it."""
+    found, unreadable = read(store, keys)
+    lifted = {key for key, one in found.items() if isinstance(one, Suppression) and one.lifted}
+    go = [key for key in keys if key.collection != Suppression.COLLECTION or key in lifted]
+    return go, {key: found[key] for key in go if key in found}, [key for key in unreadable if key in go]
+
+
+def _version(key: Key, stored: Document | None, now_us: int) -> int:
+    """Of what takes the place of a document: who has read that one writes it with the next version, or with
+    that of a clock. Only the next one keeps the place of a suppression: whoever objects from now on, be it
+    in the same moment, must find it free."""
+    following = stored.version + 1 if stored is not None else 0
+    return following if key.collection == Suppression.COLLECTION else max(now_us + UNDER_WAY_US, following)
+
+
 def _empty(key: Key, version: int, name: str, now_us: int) -> Document:
     if key.collection == Feedback.COLLECTION:
         return Feedback(id=key.id, version=version, updated_at=now_us, expire_at=now_us)
     if key.collection == Exposures.COLLECTION:
         return Exposures(id=key.id, version=version, updated_at=now_us, expire_at=now_us)
+    if key.collection == Suppression.COLLECTION:
+        return Suppression(
+            id=key.id, version=version, updated_at=now_us, expire_at=now_us, reason="", lifted=True
+        )
     return Impression(
         id=key.id, version=version, updated_at=now_us, expire_at=now_us, shopper=name, source="", opens=0
     )

@@ -257,6 +257,68 @@ def test_who_wanted_no_email_is_not_written_to_afterwards(store: SqliteStore) ->
     assert suppression.is_suppressed(store, [ANNA]) == {ANNA}
 
 
+def lifted(version: int = BEFORE) -> Suppression:
+    return Suppression(
+        id=ANNA,
+        version=version,
+        updated_at=BEFORE,
+        expire_at=EXPIRE,
+        reason="page",
+        link=f"spring:{ANNA}",
+        lifted=True,
+    )
+
+
+def test_who_wants_emails_again_has_not_objected_so_nothing_of_it_stays(store: SqliteStore) -> None:
+    store.put_many([lifted()])
+    assert erasure.erase(store, ANNA, NOW, NOW) == {Suppression.COLLECTION: 1}
+    assert everything(store) == {}
+    with store._transaction() as connection:
+        bodies = [row[0] for row in connection.execute("SELECT body FROM documents")]
+    assert not [body for body in bodies if b"spring" in body or b"page" in body]
+    assert not erasure.erase(store, ANNA, NOW, NOW)
+
+
+def test_an_objection_that_was_taken_back_does_not_return_when_it_was_held_up(store: SqliteStore) -> None:
+    """As one that a profile takes along when it moves, with the version that it was said with."""
+    before = msgspec.structs.replace(SAMPLES[Suppression](ANNA), version=NOW)
+    store.put_many([before, lifted(NOW + 1)])
+    erasure.erase(store, ANNA, NOW + 2, NOW + 2)
+    [result] = store.put_many([before])
+    assert result.outcome is Outcome.STALE
+    assert suppression.is_suppressed(store, [ANNA]) == set()
+
+
+def test_who_objects_right_after_is_heard(store: SqliteStore) -> None:
+    store.put_many([lifted(NOW - 1)])
+    erasure.erase(store, ANNA, NOW, NOW)
+    assert suppression.suppress(store, ANNA, "page", NOW + 1, link="autumn")
+    assert suppression.is_suppressed(store, [ANNA]) == {ANNA}
+
+
+class Objecting(SqliteStore):
+    """A shopper objects at the very moment at which what was lifted is to go."""
+
+    objects = False
+
+    def put_many(self, documents: list[Document]) -> list[WriteResult]:  # type: ignore[override]
+        if self.objects and Suppression in map(type, documents):
+            self.objects = False
+            suppression.suppress(self, ANNA, "one_click", NOW, link="autumn")
+        return super().put_many(documents)
+
+
+@pytest.mark.parametrize("version", [BEFORE, NOW - 1, NOW, NOW + clock.HOUR])
+def test_who_objects_meanwhile_is_heard(tmp_path: Path, version: int) -> None:
+    store = Objecting(tmp_path / "store.sqlite3", clock=lambda: NOW)
+    store.put_many([*(one for one in of(ANNA) if not isinstance(one, Suppression)), lifted(version)])
+    store.objects = True
+    erasure.erase(store, ANNA, NOW, NOW)
+    assert not store.objects
+    assert left(store) == {}
+    assert suppression.is_suppressed(store, [ANNA]) == {ANNA}
+
+
 def test_that_somebody_was_erased_stays(store: SqliteStore) -> None:
     erasure.erase(store, ANNA, NOW, NOW)
     [stored] = store.scan(Erasure.COLLECTION)
@@ -356,6 +418,13 @@ def test_what_cannot_be_read_goes_too(store: SqliteStore) -> None:
         damaged(store, key)
     assert erasure.erase(store, ANNA, NOW, NOW) == {kind.COLLECTION: 1 for kind in GOES}
     assert left(store) == {}
+
+
+def test_a_suppression_that_cannot_be_read_holds(store: SqliteStore) -> None:
+    store.put_many([lifted()])
+    damaged(store, Key(Suppression.COLLECTION, ANNA))
+    assert not erasure.erase(store, ANNA, NOW, NOW)
+    assert suppression.is_suppressed(store, [ANNA]) == {ANNA}
 
 
 class Overtaken(SqliteStore):
