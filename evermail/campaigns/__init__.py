@@ -2,7 +2,8 @@
 
 `render` fills a template's parts for one recipient, `to_mime` puts them into a message. `building` makes
 one email for all in the language of a mail service (`dialects/`), or a message for each recipient;
-`check/` looks it over; `command/` has all of it on the command line (docs/campaigns.md). How an answer is ranked and served when the email is opened lives elsewhere: here is what is made at send time.
+`check/` looks it over; `command/` has all of it on the command line (docs/campaigns.md). How an answer is
+ranked and served when the email is opened lives elsewhere: here is what is made at send time.
 """
 
 from __future__ import annotations
