@@ -19,6 +19,10 @@ SHARED_RETENTION_US = 180 * clock.DAY
 """Rows of neighbours and trending lists that nobody has changed for this long expire: anybody who sends an
 event with a new item or category makes one."""
 
+MAX_MOVES = 3
+"""How often it is followed where a profile has moved: from a browser's former name to its new one, from there
+to its user under a former name, and on to that one's new name."""
+
 
 class Key(msgspec.Struct, frozen=True, order=True):
     """Where a document lives. `id` is any printable text; stores escape what they must."""
@@ -74,8 +78,8 @@ class Profile(Document):
     """Time of the last purchase of each item."""
     moved_to: str | None = None
     """The key under which this shopper is known now: the user who uses this client, or the same one under a
-    newer pseudonym key. The content is there, and none is left here. Readers follow three such moves in a row
-    (`evermail.shelf.met.MAX_MOVES`), no further."""
+    newer pseudonym key. The content is there, and none is left here. Readers follow `MAX_MOVES` in a row, and
+    no more."""
     renamed: bool = False
     """Whether it is the same one under a newer key. Otherwise whoever holds the client has said whose it is,
     which proves nothing: who reads or writes for a client must not follow to the user."""

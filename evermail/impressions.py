@@ -5,7 +5,8 @@ reader who goes back to it. For `ONE_OPEN_US` that is one open with the same ite
 something meanwhile, or one of the items can no longer be shown.
 
 Of two functions that answer at once and do not know of each other, the first to write decides: both give the
-document the same version, and the store keeps the first. The other one shows what is stored.
+document the same version, one more than what they know of, and the store keeps the first. The other one shows
+what is stored.
 """
 
 from __future__ import annotations
@@ -46,8 +47,10 @@ def after(
     as_of: int,
     prefetch: bool,
     now_us: int,
+    first_version: int = 0,
 ) -> Impression | None:
-    """The document once these slots were shown, None if it says so already. `previous` is the stored one."""
+    """The document once these slots were shown, None if it says so already. `previous` is the stored one, and
+    `first_version` the lowest that the store takes."""
     shown = list(slots)
     opens, prefetches, opened_at, prefetched_at = 0, 0, 0, 0
     if previous is not None:
@@ -62,10 +65,9 @@ def after(
         as_before = previous.slots, previous.source, previous.as_of, previous.variant
         if as_before == (shown, source, as_of, variant):
             return None
-    version = now_us // ONE_OPEN_US * ONE_OPEN_US
     return Impression(
         id=key(campaign, shopper).id,
-        version=version if previous is None else max(version, previous.version + 1),
+        version=max(first_version, 1 if previous is None else previous.version + 1),
         updated_at=now_us,
         expire_at=now_us + RETENTION_US,
         shopper=shopper,

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from evermail.documents import Document, Key, Profile
-from evermail.shelf.met import MAX_MOVES
+from evermail.documents import MAX_MOVES, Document, Key, Profile
 from evermail.stores import Store
 from evermail.stores.apart import read_apart
 

@@ -15,10 +15,9 @@ from typing import Literal
 
 import msgspec
 
-from evermail.documents import Document, Erasure, Key, Profile
+from evermail.documents import MAX_MOVES, Document, Erasure, Key, Profile
 from evermail.profiles import from_profile
 from evermail.pseudonyms import Pseudonymizer
-from evermail.shelf.met import MAX_MOVES
 from evermail.shopper import ShopperState
 from evermail.stores import Store
 from evermail.stores.apart import read_apart

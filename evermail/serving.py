@@ -15,6 +15,7 @@ import msgspec
 from evermail import clock, impressions
 from evermail.documents import Document, Impression, Key, Shown, Trending
 from evermail.ranking import Why
+from evermail.shelf import last_resort
 from evermail.shelf.again import shown_again
 from evermail.shelf.filling import Filled, fill
 from evermail.shelf.followed import Followed, is_web_address, item_in_slot, still_there
@@ -166,13 +167,16 @@ class Recommender:
         shown = item_id or item_in_slot(met, slot)
         if shown is not None and (product := still_there(met, read, shown)):
             return Followed(shown, product.id, product.url)
+        at_last = last_resort.followed(self._last_resort, slot, item_id)
+        if shown is not None and at_last is not None and read.problem is not None:
+            return at_last  # it cannot be known whether it is sold out
         beside = {one.item_id for one in met.impression.slots} if met.impression is not None else set()
         filled = fill(read_open(about_shopper, read, met), read, max(slot, 1) + len(beside), self._locale)
         offered = [one for one in filled.items if is_web_address(one.url)]
         if shown is None and slot <= len(offered):  # it was never opened: this is what the picture shows now
             return Followed(offered[slot - 1].item_id, offered[slot - 1].item_id, offered[slot - 1].url)
         found = next((one for one in offered if one.item_id != shown and one.item_id not in beside), None)
-        return Followed(shown or found.item_id, found.item_id, found.url) if found is not None else None
+        return Followed(shown or found.item_id, found.item_id, found.url) if found is not None else at_last
 
     def popular(self, *, slots: int, category: str = "", within_s: float | None = None) -> Answer:
         """What everybody may see: popular in a category, if one is given, and then everywhere. Raises
@@ -237,6 +241,7 @@ def _to_store(met: Met, answer: Answer, shown: list[Shown], prefetch: bool) -> l
         as_of=answer.as_of,
         prefetch=prefetch,
         now_us=met.now_us,
+        first_version=met.first_version,
     )
     # What a program has loaded, nobody has seen: it tires nobody.
     exposures = None if prefetch else met.to_remember([item.item_id for item in answer.items])

@@ -13,9 +13,8 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from evermail import clock
-from evermail.documents import Document, Key, Profile, Suppression
+from evermail.documents import MAX_MOVES, Document, Key, Profile, Suppression
 from evermail.moves import follow
-from evermail.shelf.met import MAX_MOVES
 from evermail.stores import Outcome, Store, StoreUnavailable
 from evermail.stores.apart import read_apart
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from evermail.documents import Document
-from evermail.serving import DEADLINE_S, Answer
+from evermail.serving import DEADLINE_S, Answer, Source
 from evermail.tokens import Recipient
 from functions.logs import RequestLog
 from functions.shown import Remembered
@@ -19,8 +19,8 @@ from functions.shown import Remembered
 TRIES = 3
 """As often it is stored at most: a person's open that meets a program's is still to be counted."""
 
-LEAST_S = 0.01
-"""With less time left than this, what there is leaves."""
+_SOURCES = list(Source)
+"""Best first."""
 
 
 class Recommends(Protocol):
@@ -63,20 +63,25 @@ class Decider:
     ) -> Answer:
         """The answer, stored unless that fails or takes longer than `within_s`, which is logged. Raises what
         the recommender raises, if it is for the first time that it is asked."""
-        until = self._monotonic() + within_s
+        begun = self._monotonic()
+        until = begun + within_s
         answer = self._recommend(recipient, slots, prefetch, until)
+        took_s = self._monotonic() - begun
         for _ in range(TRIES):
             if not store or not answer.to_store:
                 break
             remembered = self._remember(answer.to_store, until, log)
             log.add(remembered=str(remembered))
-            if remembered is not Remembered.OVERTAKEN or until - self._monotonic() < LEAST_S:
+            if remembered is not Remembered.OVERTAKEN or until - self._monotonic() <= took_s:
                 break
             try:
-                answer = self._recommend(recipient, slots, prefetch, until)
+                another = self._recommend(recipient, slots, prefetch, until)
             except Exception as error:  # what there is stands
                 log.add_exception(error)
                 break
+            if _SOURCES.index(another.source) > _SOURCES.index(answer.source):
+                break  # this time something did not arrive in time
+            answer = another
         log.add(source=str(answer.source), items=len(answer.items), variant=answer.variant)
         return answer
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from evermail import events
 from evermail.dead_letters.replayed import EVENT_DIGEST, PSEUDONYMIZED
-from functions.once import Once
+from functions.background import Background
 
 if TYPE_CHECKING:
     from google.cloud.pubsub_v1 import PublisherClient
@@ -67,8 +67,8 @@ class Publisher(Protocol):
 class PubSubPublisher:
     """Publishes to a topic, `projects/P/topics/T`. Shared between threads.
 
-    The client, and the library itself, load when the first event is published. Honours
-    PUBSUB_EMULATOR_HOST, as the library does.
+    The client, and the library itself, load in the background, with `start` or when the first event is
+    published. Honours PUBSUB_EMULATOR_HOST, as the library does.
     """
 
     def __init__(
@@ -80,11 +80,13 @@ class PubSubPublisher:
     ) -> None:
         self._topic = topic
         self._timeout_s = timeout_s
-        self._client = Once(lambda: (make_client or connect)(timeout_s))
+        self._client = Background(lambda: (make_client or connect)(timeout_s), "publisher")
+        self.start = self._client.start
 
     def publish(self, messages: Sequence[Message], *, wait_s: float | None = None) -> list[bool]:
-        client = self._client()
-        deadline = time.monotonic() + (self._timeout_s if wait_s is None else wait_s)
+        wait_s = self._timeout_s if wait_s is None else wait_s
+        deadline = time.monotonic() + wait_s
+        client = self._client.get(wait_s)
         futures = [client.publish(self._topic, message.data, **message.attributes) for message in messages]
         concurrent.futures.wait(futures, timeout=max(0.0, deadline - time.monotonic()))
         return [future.done() and future.exception() is None for future in futures]

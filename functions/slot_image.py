@@ -26,7 +26,7 @@ from functions.picture import Card, Look
 from functions.prefetch import is_prefetch
 from functions.recipients import Recipients
 from functions.responses import Failure, check_method, image_response
-from functions.settings import DEFAULT_SLOTS
+from functions.settings import DEFAULT_SLOTS, MAX_SLOTS
 from functions.slots import slot_of
 
 DRAWING_S = 0.03
@@ -70,7 +70,14 @@ class SlotImage:
         try:
             recipient, slot = self._recipients.of(request), slot_of(request)
             log.add(campaign=recipient.campaign)
-            item = self._item(recipient, slot, is_prefetch(request), deadline, log)
+            item = self._item(
+                recipient,
+                slot,
+                prefetch=is_prefetch(request),
+                store=request.method == "GET",
+                deadline=deadline,
+                log=log,
+            )
             return image_response(self._drawn(item, deadline, log), picture.CONTENT_TYPE)
         except Failure as failure:
             log.add(code=failure.code)
@@ -82,14 +89,23 @@ class SlotImage:
         return image_response(picture.default(self._look), picture.CONTENT_TYPE)
 
     def _item(
-        self, recipient: Recipient, slot: int, prefetch: bool, deadline: float, log: RequestLog
+        self,
+        recipient: Recipient,
+        slot: int,
+        *,
+        prefetch: bool,
+        store: bool,
+        deadline: float,
+        log: RequestLog,
     ) -> RecommendedItem:
         """What stands in a slot, once the whole email is decided. Raises `NothingToShow`."""
         answer = self._decider.decide(
             recipient,
             log,
-            slots=max(slot, DEFAULT_SLOTS),
+            # How many there are is not known: the pictures beyond the usual ones all decide the same.
+            slots=DEFAULT_SLOTS if slot <= DEFAULT_SLOTS else MAX_SLOTS,
             prefetch=prefetch,
+            store=store,
             within_s=deadline - DRAWING_S - self._monotonic(),
         )
         if slot > len(answer.items):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from evermail.shelf.followed import is_web_address
+from evermail.shelf.followed import Followed, is_web_address
 from evermail.shelf.presentation import RecommendedItem
 
 MAX_ITEMS = 20
@@ -31,6 +31,12 @@ def read(path: Path) -> list[RecommendedItem]:
         if not (is_web_address(item.url) and is_web_address(item.image)):
             raise ValueError(f"{path}: item {number} needs complete addresses of its page and its picture")
     return items[:MAX_ITEMS]
+
+
+def followed(items: Sequence[RecommendedItem], slot: int, item_id: str) -> Followed | None:
+    """Where a click on one of them leads: by its id, or by the slot (from 1 on) that it stands in."""
+    named = [one for one in items if one.item_id == item_id] if item_id else list(items[slot - 1 : slot])
+    return Followed(named[0].item_id, named[0].item_id, named[0].url) if named else None
 
 
 def written(items: Sequence[RecommendedItem]) -> bytes:

@@ -12,6 +12,7 @@ import msgspec
 
 from evermail import feedback, impressions
 from evermail.documents import (
+    MAX_MOVES,
     Campaign,
     Document,
     Erasure,
@@ -28,6 +29,7 @@ from evermail.documents import (
     Variant,
     Verdict,
 )
+from evermail.erasure import first_version
 from evermail.experiments import HOLDOUT, NO_EXPERIMENT, variant_of
 from evermail.shelf import exposures
 from evermail.shelf.policy import Policy
@@ -35,10 +37,6 @@ from evermail.shelf.reading import Reading
 from evermail.shelf.screening import Screen
 from evermail.stores import StoreError
 from evermail.trending import CATALOG, GLOBAL, category_scope
-
-MAX_MOVES = 3
-"""How often it is followed where a profile has moved: from a browser's former name to its new one, from there
-to its user under a former name, and on to that one's new name."""
 
 _CURRENT_RULES = Key(Rules.COLLECTION, Rules.CURRENT)
 _LISTS = tuple(Key(Trending.COLLECTION, scope) for scope in (GLOBAL, CATALOG))
@@ -59,6 +57,8 @@ class Met(msgspec.Struct):
     exposures_version: int
     erased_at: int
     """The event time of the latest erasure under any of the shopper's names, 0 if there is none."""
+    first_version: int
+    """The lowest version of what is stored since."""
     suppressed: bool
     impression: Impression | None
     """What this campaign showed last."""
@@ -97,7 +97,7 @@ class Met(msgspec.Struct):
             self.shopper,
             self.campaign,
             item_ids,
-            self.exposures_version,
+            max(self.exposures_version, self.first_version),
             self.erased_at,
             self.now_us,
         )
@@ -110,11 +110,10 @@ def meet(about_shopper: Reading, read: Reading, shopper: str, campaign: str, now
     shared = [_CURRENT_RULES, *([own_campaign] if campaign else ()), *_LISTS]
     names, addressed, certain = _Names(campaign), shopper, True
     for _ in range(1 + MAX_MOVES if shopper else 0):
-        found = about_shopper.own([*names.keys(shopper), *shared])
-        if found is None:
-            certain = False
-            break
-        moved_to = names.take(shopper, found)
+        own = names.keys(shopper)
+        found, surely = about_shopper.known([*own, *shared])
+        certain = certain and surely.issuperset(own)
+        moved_to = names.take(shopper, found, surely)
         if moved_to is None:
             break
         shopper = moved_to
@@ -133,7 +132,7 @@ def meet(about_shopper: Reading, read: Reading, shopper: str, campaign: str, now
     if about is not None and about.category:
         key = Key(Trending.COLLECTION, category_scope(about.category))
         lists = [*(one for one in read.keys([key]).values() if isinstance(one, Trending)), *lists]
-    profile = None if names.suppressed else names.profile
+    profile = None if names.suppressed or names.may_object else names.profile
     ignored = {}
     if profile is not None and profile.history:  # else there may be no consent to use any of this
         profile = _with_wishes(profile, feedback.wanted(names.feedback, names.erased_at))
@@ -148,8 +147,10 @@ def meet(about_shopper: Reading, read: Reading, shopper: str, campaign: str, now
         exposures=stored.campaigns if stored is not None else (),
         exposures_version=stored.version if stored is not None else 0,
         erased_at=names.erased_at,
+        first_version=names.first_version,
         suppressed=names.suppressed,
-        impression=names.last_shown,
+        # Who has left is shown what everybody is: a click must not lead to what was shown before.
+        impression=None if names.suppressed else names.last_shown,
         variant=variant,
         rules=rules,
         policy=policy,
@@ -186,6 +187,9 @@ class _Names:
         self.feedback: list[Feedback] = []
         self.erased_at = 0
         self.suppressed = False
+        self.may_object = False
+        """What cannot be read may say that this shopper is not to be known, or wants none of these items."""
+        self.first_version = 0
         self.impression: Impression | None = None
 
     def keys(self, shopper: str) -> list[Key]:
@@ -193,13 +197,16 @@ class _Names:
         own = [Key(kind.COLLECTION, shopper) for kind in (Profile, Erasure, Suppression, Exposures, Feedback)]
         return [*own, impressions.key(self._campaign, shopper)] if self._campaign else own
 
-    def take(self, shopper: str, found: dict[Key, Document]) -> str | None:
+    def take(self, shopper: str, found: dict[Key, Document], surely: set[Key]) -> str | None:
         """The new name of the shopper, if there is one. A browser's user is not it: whoever holds a browser
         can say that it is anybody's."""
         profile, erasure, suppression, shown, said, *last = [found.get(key) for key in self.keys(shopper)]
+        objections = [Key(kind.COLLECTION, shopper) for kind in (Erasure, Suppression, Feedback)]
+        self.may_object = self.may_object or not surely.issuperset(objections)
         self.profile = profile if isinstance(profile, Profile) else None
         if isinstance(erasure, Erasure):
             self.erased_at = max(self.erased_at, erasure.erased_at)
+            self.first_version = max(self.first_version, first_version(erasure))
         if isinstance(shown, Exposures):
             self.shown.append(shown)
         if isinstance(suppression, Suppression) and not suppression.lifted:

@@ -61,15 +61,16 @@ class Reading:
 
     def keys(self, keys: Sequence[Key]) -> dict[Key, Document]:
         """Documents of any kinds, in one read."""
-        return self.own(keys) or {}
+        return self.known(keys)[0]
 
-    def own(self, keys: Sequence[Key]) -> dict[Key, Document] | None:
-        """The same, and None where the store did not answer: what is absent then may be there."""
+    def known(self, keys: Sequence[Key]) -> tuple[dict[Key, Document], set[Key]]:
+        """The same, and the keys of which it is known what there is: of the others, the store did not answer,
+        or there is what cannot be read."""
         try:
-            return self._reader.get_many(keys, timeout_s=self._left_s())
+            return self._reader.get_known(keys, timeout_s=self._left_s())
         except StoreError as problem:
             self.problem = problem
-            return None
+            return {}, set()
 
     def beside(self, reader: CachedReader) -> Reading:
         """The same with another memory."""

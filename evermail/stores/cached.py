@@ -80,6 +80,13 @@ class CachedReader:
         stands alone. An older copy stands in for it; without one it counts as absent among others, and
         asked for alone it is an error. Raises `StoreError` only if nothing can be read or is held.
         """
+        return self.get_known(keys, timeout_s=timeout_s)[0]
+
+    def get_known(
+        self, keys: Sequence[Key], *, timeout_s: float | None = None
+    ) -> tuple[dict[Key, Document], set[Key]]:
+        """The same, and the keys of which it is known what there is: absent from the documents, these are
+        absent from the store as well."""
         now_us = self._clock()
         fresh: dict[Key, Document | StoreError | None] = {}
         stale: dict[Key, Document | StoreError | None] = {}
@@ -111,7 +118,8 @@ class CachedReader:
         unreadable = [one for one in fresh.values() if isinstance(one, StoreError)]
         if unreadable and len(unreadable) == len(fresh):
             raise unreadable[0]
-        return {key: one for key, one in fresh.items() if one is not None and not isinstance(one, StoreError)}
+        known = {key for key, one in fresh.items() if not isinstance(one, StoreError)}
+        return {key: one for key in known if isinstance(one := fresh[key], Document)}, known
 
     def _read(
         self, missing: Sequence[Key], riders: Sequence[Key], timeout_s: float | None

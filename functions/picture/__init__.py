@@ -8,6 +8,8 @@ instance that draws none starts without it.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from functions.picture.look import CONTENT_TYPE, MAX_BYTES, Card, Look
 
 __all__ = ["CONTENT_TYPE", "MAX_BYTES", "Card", "Look", "default", "draw", "warm"]
@@ -26,6 +28,7 @@ def draw(card: Card, photo: bytes | None, look: Look) -> bytes:
     return drawing.card(card, photo, look)
 
 
+@lru_cache(maxsize=8)  # whoever has no token gets it too, and drawing takes 2 ms
 def default(look: Look, text: str = "") -> bytes:
     """What is shown where nothing is known of a slot: a JPEG that looks as if it were meant.
 

@@ -109,7 +109,7 @@ def test_opens_and_prefetches_count_once_a_minute_and_versions_grow(
 
 
 def test_of_two_who_do_not_know_of_each_other_the_second_has_no_newer_version() -> None:
-    one, other = first(), first(now_us=NOW + clock.SECOND)
+    one, other = first(), first(now_us=NOW + clock.HOUR)
     assert one.version == other.version
     assert one.version <= NOW
     again, too = shown(one, NOW + ONE_OPEN_US), shown(one, NOW + ONE_OPEN_US + 1)

@@ -11,9 +11,8 @@ from faulty_store import BAD_DAY, DOWN, UnreliableStore
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evermail.documents import Key, Profile, Suppression
+from evermail.documents import MAX_MOVES, Key, Profile, Suppression
 from evermail.moves import follow
-from evermail.shelf.met import MAX_MOVES
 from evermail.stores import StoreUnavailable
 from evermail.stores.sqlite import SqliteStore
 from evermail.suppression import (

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from threading import Barrier, Thread
+from typing import Any
 
+import msgspec
 import pytest
 
 from evermail import clock, impressions
@@ -63,12 +65,27 @@ def test_it_is_asked_a_few_times_at_most() -> None:
 
 def test_each_step_has_what_the_ones_before_have_left() -> None:
     shop = Shop("AB", [Remembered.OVERTAKEN, Remembered.WRITTEN])
-    assert decided(shop, 10.0, 10.02, 10.1, 10.1, 10.15, 10.15) == "B"
+    assert decided(shop, 10.0, 10.02, 10.03, 10.1, 10.1, 10.15, 10.15) == "B"
     assert shop.within == [pytest.approx(DEADLINE_S - 0.02), pytest.approx(DEADLINE_S - 0.15)]
 
 
 def test_without_time_left_nothing_is_asked_again() -> None:
-    assert decided(Shop("AB", [Remembered.OVERTAKEN] * 2), 10.0, 10.0, 10.1, 10.0 + DEADLINE_S) == "A"
+    assert decided(Shop("AB", [Remembered.OVERTAKEN] * 2), 10.0, 10.0, 10.1, 10.1, 10.0 + DEADLINE_S) == "A"
+
+
+def test_nor_where_there_is_less_time_than_it_took() -> None:
+    assert decided(Shop("AB", [Remembered.OVERTAKEN] * 2), 10.0, 10.0, 10.08, 10.1, 10.13) == "A"
+
+
+def test_a_worse_answer_does_not_replace_a_better_one() -> None:
+    class Slow(Shop):
+        def recommend(self, *args: Any, **how: Any) -> Answer:
+            answer = super().recommend(*args, **how)
+            return (
+                answer if len(self.within) == 1 else msgspec.structs.replace(answer, source=Source.TRENDING)
+            )
+
+    assert decided(Slow("AB", [Remembered.OVERTAKEN, Remembered.WRITTEN])) == "A"
 
 
 def _documents(popular: str) -> list[Document]:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from functions import background
+from functions.background import NotReady
 from functions.once import Once
 from functions.publisher import Message, PubSubPublisher
 
@@ -68,7 +70,8 @@ def test_tells_what_arrived_from_what_failed_or_hangs() -> None:
     assert publisher(client).publish(MESSAGES) == [False, True, False]
 
 
-def test_a_client_that_cannot_be_made_is_tried_again() -> None:
+def test_a_client_that_cannot_be_made_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "PAUSE_S", 0.0)
     attempts: list[Exception | StubClient] = [ConnectionError(), StubClient({"e1": True})]
 
     def make(timeout_s: float) -> Any:
@@ -77,7 +80,7 @@ def test_a_client_that_cannot_be_made_is_tried_again() -> None:
             raise attempt
         return attempt
 
-    sender = PubSubPublisher(TOPIC, timeout_s=0.05, make_client=make)
+    sender = PubSubPublisher(TOPIC, timeout_s=10.0, make_client=make)
     with pytest.raises(ConnectionError):
         sender.publish(MESSAGES[:1])
     assert sender.publish(MESSAGES[:1]) == [True]
@@ -90,7 +93,17 @@ def test_the_real_client_gives_up_in_time(monkeypatch: pytest.MonkeyPatch, liste
         if listening:
             server.listen()
         monkeypatch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{server.getsockname()[1]}")
-        assert PubSubPublisher(TOPIC, timeout_s=0.2).publish(MESSAGES) == [False, False, False]
+        publisher = PubSubPublisher(TOPIC, timeout_s=0.2)
+        publisher.start().result(timeout=60)
+        assert publisher.publish(MESSAGES) == [False, False, False]
+
+
+def test_nobody_waits_longer_for_the_client_than_for_a_message() -> None:
+    may = threading.Event()
+    sender = PubSubPublisher(TOPIC, make_client=lambda _: may.wait(60))  # type: ignore[arg-type,return-value]
+    with pytest.raises(NotReady):
+        sender.publish(MESSAGES, wait_s=0.01)
+    may.set()
 
 
 def test_once_makes_one_value_for_all_threads() -> None:

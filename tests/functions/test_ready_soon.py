@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 
 from evermail.serving import NothingToShow, Recommender, Source
+from functions.background import PAUSE_S
 from functions.ready_soon import ReadySoon
 from tests.functions.fakes import FakeRecommender, item
 
@@ -47,7 +48,12 @@ def test_until_then_there_is_the_last_resort() -> None:
     for answer in (soon.recommend("ann", **ASKED), soon.popular(slots=2, category="")):
         assert [one.item_id for one in answer.items] == ["L", "M"]
         assert (answer.source, answer.to_store) == (Source.STATIC, [])
-    assert soon.follow("ann", campaign="may", slot=1, item_id="") is None
+    for click in ({"slot": 2, "item_id": ""}, {"slot": 0, "item_id": "M"}):
+        followed = soon.follow("ann", campaign="may", **click)
+        assert followed is not None
+        assert (followed.item_id, followed.url) == ("M", item("M").url)
+    assert soon.follow("ann", campaign="may", slot=9, item_id="") is None
+    assert soon.follow("ann", campaign="may", slot=0, item_id="X") is None
     making.may.set()
     soon.start().result(LONG)
     assert soon.recommend("ann", **ASKED).source is Source.PERSONAL
@@ -71,17 +77,29 @@ def test_it_is_begun_once_however_many_ask() -> None:
     assert making.times == 1
 
 
-def test_what_goes_wrong_is_told_and_tried_again() -> None:
-    making = Making(at_once=True, errors=1)
-    soon = ReadySoon(making, [item("L")], patience_s=LONG)
-    with pytest.raises(ZeroDivisionError):
-        soon.recommend("ann", **ASKED)
+class Watch:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_what_cannot_be_made_is_tried_again_after_a_while(caplog: pytest.LogCaptureFixture) -> None:
+    making, watch = Making(at_once=True, errors=1), Watch()
+    soon = ReadySoon(making, [item("L")], patience_s=LONG, monotonic=watch)
+    for _ in range(3):
+        assert soon.recommend("ann", **ASKED).source is Source.STATIC
+    assert making.times == 1
+    assert caplog.text.count("recommendations cannot be made: once") == 1
+    watch.now = PAUSE_S
     assert soon.recommend("ann", **ASKED).source is Source.PERSONAL
 
 
-def test_a_time_limit_within_is_no_reason_to_say_not_yet() -> None:
+@pytest.mark.parametrize("error", [ZeroDivisionError, TimeoutError])
+def test_without_a_last_resort_it_is_told_what_went_wrong(error: type[Exception]) -> None:
     def make() -> Recommender:
-        raise TimeoutError("of its own")
+        raise error("of its own")
 
-    with pytest.raises(TimeoutError):
-        ReadySoon(make, [item("L")], patience_s=LONG).recommend("ann", **ASKED)
+    with pytest.raises(error):
+        ReadySoon(make, patience_s=LONG).recommend("ann", **ASKED)

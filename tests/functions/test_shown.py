@@ -110,7 +110,11 @@ def test_with_no_time_left_it_is_begun_and_not_waited_for(writers: Any) -> None:
 
 
 def opened(
-    memory: FakeMemory, *, method: str = "GET", seconds: Sequence[float] = (5.0, 5.01, 5.03), **options: Any
+    memory: FakeMemory,
+    *,
+    method: str = "GET",
+    seconds: Sequence[float] = (5.0, 5.01, 5.02, 5.03),
+    **options: Any,
 ) -> Any:
     clock = iter(seconds)
     recommender = FakeRecommender(**{"to_store": [EXPOSURES], **options})

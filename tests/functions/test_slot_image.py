@@ -98,10 +98,11 @@ def test_shows_the_item_of_the_slot() -> None:
     assert photos.asked == [("https://shop.example/1.jpg", pytest.approx(0.2 - DRAWING_S))]
 
 
-def test_a_slot_beyond_the_usual_ones_is_asked_for_with_those_before_it() -> None:
+def test_all_slots_beyond_the_usual_ones_are_decided_alike() -> None:
     recommender = FakeRecommender()
-    drawn(ask({"t": SLOTS, "n": "7"}, recommender))
-    assert recommender.asked[0][1] == 7
+    for slot in ("5", "7", "20"):
+        drawn(ask({"t": SLOTS, "n": slot}, recommender))
+    assert {slots for _, slots in recommender.asked} == {20}
 
 
 def test_is_asked_for_anew_at_each_open_and_may_be_embedded() -> None:
@@ -210,3 +211,10 @@ def test_a_picture_is_not_posted_to() -> None:
 @given(st.dictionaries(st.sampled_from(["t", "n", "i"]), st.text(max_size=40)))
 def test_whatever_is_asked_there_is_a_picture(query: dict[str, str]) -> None:
     assert ask(query).status_code == 200
+
+
+def test_who_only_asks_for_the_headers_opens_nothing() -> None:
+    memory = FakeMemory()
+    for method in ("HEAD", "GET"):
+        ask({"t": SLOTS, "n": "1"}, FakeRecommender(to_store=[EXPOSURES]), memory, method=method)
+        assert len(memory.given) == (method == "GET")

@@ -16,7 +16,7 @@ from evermail.documents import (
 )
 from evermail.serving import Answer, Recommender
 from evermail.stores import Outcome, StoreUnavailable
-from evermail.stores.base import WriteResult
+from evermail.stores.base import UnreadableDocument, WriteResult
 
 
 class Store:
@@ -25,12 +25,15 @@ class Store:
     def __init__(self, documents: tuple[Document, ...]) -> None:
         self.documents = {one.key: one for one in documents}
         self.down = False
+        self.unreadable: set[Key] = set()
         self.calls = 0
 
     def get_many(self, keys: Any, *, timeout_s: float | None = None) -> dict[Key, Document]:
         self.calls += 1
         if self.down:
             raise StoreUnavailable("down")
+        if self.unreadable.intersection(keys):
+            raise UnreadableDocument("no document of this version")
         return {key: self.documents[key] for key in keys if key in self.documents}
 
     def put_many(self, documents: list[Document]) -> list[WriteResult]:

@@ -8,10 +8,9 @@ from itertools import pairwise
 import pytest
 from shelf_support import NOW, product, profile, row, rule, rules, trending
 
-from evermail.documents import Document, Key, Product, Profile, Rules
+from evermail.documents import MAX_MOVES, Document, Key, Product, Profile, Rules
 from evermail.serving import NothingToShow, Recommender
 from evermail.shelf.filling import CANDIDATES_PER_SLOT, MAX_NAMED, MAX_PRODUCTS
-from evermail.shelf.met import MAX_MOVES
 from evermail.shelf.opened import MAX_LISTS
 from evermail.shelf.policy import MAX_RULES, MAX_SLOT, Where
 from evermail.trending import category_scope

@@ -91,11 +91,12 @@ def test_where_nothing_can_be_read_nothing_is_known() -> None:
     assert follow(shop, item_id="X") is None
 
 
-def test_who_wants_no_email_any_more_may_still_follow_one() -> None:
+def test_who_wants_no_email_any_more_is_led_to_what_the_pictures_show_since() -> None:
     shop = Shop()
     shop.answer()
-    shop.put(Suppression(id="ann", version=1, updated_at=NOW, reason="unsubscribed"))
     assert leads_to(shop, 2) == "Y"
+    shop.put(Suppression(id="ann", version=1, updated_at=NOW, reason="unsubscribed"))
+    assert leads_to(shop, 2) == shop.answer().items[1].item_id == "Q"
 
 
 def test_a_stranger_is_led_to_what_is_popular() -> None:

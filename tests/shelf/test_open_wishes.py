@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import pytest
 from open_support import Shop, seen
 from shelf_support import NOW, profile, row
 
 from evermail.documents import (
+    Document,
     Erasure,
+    Exposures,
     Feedback,
+    Impression,
     Key,
     Opinion,
     Suppression,
     Verdict,
 )
+from evermail.erasure import first_version
 from evermail.impressions import ONE_OPEN_US
 from evermail.serving import Source
 
@@ -94,3 +99,33 @@ def test_an_impression_that_a_late_write_brings_back_after_an_erasure_is_not_use
     shop.put(row("A", {"Q": 9.0}))
     shop.now_us += 2
     assert shop.shows(1) == "Q"
+
+
+# What cannot be read
+
+
+@pytest.mark.parametrize("kind", [Suppression, Feedback, Erasure])
+def test_what_may_say_that_somebody_is_not_to_be_known_counts_as_if_it_did(kind: type[Document]) -> None:
+    shop = Shop()
+    shop.store.unreadable = {Key(kind.COLLECTION, "ann")}
+    answer = shop.answer()
+    assert ([one.item_id for one in answer.items], answer.source) == (["P", "Q", "R"], Source.TRENDING)
+    assert answer.to_store == []
+
+
+@pytest.mark.parametrize("kind", [Exposures, Impression])
+def test_what_says_no_such_thing_is_only_not_overwritten(kind: type[Document]) -> None:
+    shop = Shop()
+    shop.store.unreadable = {Key(kind.COLLECTION, "may:ann" if kind is Impression else "ann")}
+    answer = shop.answer()
+    assert (answer.source, answer.to_store) == (Source.PERSONAL, [])
+
+
+def test_what_is_shown_after_an_erasure_is_newer_than_what_the_erasure_left() -> None:
+    shop = Shop(erasure(NOW - 2 * ONE_OPEN_US))
+    shop.put(profile("AB"))
+    known = shop.store.documents[Key("erasures", "ann")]
+    assert isinstance(known, Erasure)
+    stored = shop.answer().to_store
+    assert {type(one) for one in stored} == {Exposures, Impression}
+    assert all(one.version >= first_version(known) for one in stored)
