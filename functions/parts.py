@@ -11,9 +11,8 @@ from evermail.serving import Recommender
 from evermail.shelf import last_resort
 from evermail.stores import Store, open_store
 from evermail.stores.guarded import GuardedStore
-from functions import publisher
 from functions.once import Once
-from functions.publisher import Publisher
+from functions.publisher import Publisher, PubSubPublisher
 from functions.ready_soon import ReadySoon
 from functions.settings import SettingsError
 from functions.shown import ShownWriter
@@ -33,6 +32,13 @@ class OneForEach(Generic[K, T]):
         return self._made.setdefault(key, Once(lambda: self._make(key)))()
 
 
+def _publisher(topic: str) -> Publisher:
+    """One that connects already: the first to publish are often those who cannot wait long."""
+    made = PubSubPublisher(topic)
+    made.start()
+    return made
+
+
 class Parts:
     """One of each for a process."""
 
@@ -45,9 +51,7 @@ class Parts:
         """By URL of the store, locale, and file of last resort. Raises `SettingsError` for a bad file."""
         self.shown_writer: OneForEach[str, ShownWriter] = OneForEach(lambda url: ShownWriter(self.store(url)))
         """By URL of the store."""
-        self.publisher: OneForEach[str, Publisher] = OneForEach(
-            lambda topic: publisher.PubSubPublisher(topic)
-        )
+        self.publisher: OneForEach[str, Publisher] = OneForEach(_publisher)
         """By topic."""
 
     def _recommender(self, of: tuple[str, str, Path | None]) -> ReadySoon:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import concurrent.futures
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from evermail import events
 from evermail.dead_letters.replayed import EVENT_DIGEST, PSEUDONYMIZED
-from functions.background import Background
+from functions.background import Background, NotReady
 
 if TYPE_CHECKING:
     from google.cloud.pubsub_v1 import PublisherClient
@@ -86,10 +87,22 @@ class PubSubPublisher:
     def publish(self, messages: Sequence[Message], *, wait_s: float | None = None) -> list[bool]:
         wait_s = self._timeout_s if wait_s is None else wait_s
         deadline = time.monotonic() + wait_s
-        client = self._client.get(wait_s)
-        futures = [client.publish(self._topic, message.data, **message.attributes) for message in messages]
+        try:
+            client = self._client.get(wait_s)
+        except NotReady:
+            self._client.start().add_done_callback(lambda made: self._send_late(made, messages))
+            return [False] * len(messages)
+        futures = self._send(client, messages)
         concurrent.futures.wait(futures, timeout=max(0.0, deadline - time.monotonic()))
         return [future.done() and future.exception() is None for future in futures]
+
+    def _send(self, client: PublisherClient, messages: Sequence[Message]) -> list[Future[str]]:
+        return [client.publish(self._topic, message.data, **message.attributes) for message in messages]
+
+    def _send_late(self, made: Future[PublisherClient], messages: Sequence[Message]) -> None:
+        """What nobody could wait for leaves once the client is there: who clicked first must count, too."""
+        if made.exception() is None:
+            self._send(made.result(), messages)
 
 
 def connect(timeout_s: float) -> PublisherClient:

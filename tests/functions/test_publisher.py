@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from functions import background
-from functions.background import NotReady
 from functions.once import Once
 from functions.publisher import Message, PubSubPublisher
 
@@ -98,12 +97,20 @@ def test_the_real_client_gives_up_in_time(monkeypatch: pytest.MonkeyPatch, liste
         assert publisher.publish(MESSAGES) == [False, False, False]
 
 
-def test_nobody_waits_longer_for_the_client_than_for_a_message() -> None:
-    may = threading.Event()
-    sender = PubSubPublisher(TOPIC, make_client=lambda _: may.wait(60))  # type: ignore[arg-type,return-value]
-    with pytest.raises(NotReady):
-        sender.publish(MESSAGES, wait_s=0.01)
+def test_nobody_waits_longer_for_the_client_than_for_a_message_which_leaves_all_the_same() -> None:
+    may, client = threading.Event(), StubClient({"e1": True, "e2": True, "e3": True})
+
+    def make(timeout_s: float) -> Any:
+        assert may.wait(60)
+        return client
+
+    sender = PubSubPublisher(TOPIC, make_client=make)
+    assert sender.publish(MESSAGES, wait_s=0.01) == [False, False, False]
+    assert client.sent == []
     may.set()
+    sender.start().result(timeout=60)
+    assert sender.publish(MESSAGES[:1]) == [True]
+    assert [attributes["event_id"] for _, _, attributes in client.sent] == ["e1", "e2", "e3", "e1"]
 
 
 def test_once_makes_one_value_for_all_threads() -> None:
