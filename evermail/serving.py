@@ -26,7 +26,7 @@ from evermail.shelf.reading import ABSENT_US, CACHE_US, RENEW_US, STALE_US, Read
 from evermail.shelf.selection import Selection
 from evermail.stores import Store
 from evermail.stores.cached import CachedReader
-from evermail.trending import category_scope
+from evermail.trending import CATALOG, category_scope
 
 __all__ = ["Answer", "NothingToShow", "RecommendedItem", "Recommender", "Source", "source"]
 
@@ -54,7 +54,8 @@ class Source(StrEnum):
 
 
 class Answer(msgspec.Struct):
-    """`as_of` is the event time (microseconds) of this shopper's newest event that went in, 0 if none.
+    """`as_of` is the event time (microseconds) of this shopper's newest event that went in, 0 if none; of what
+    is for everybody, until when events were counted.
 
     `to_store` is what the store should hold once it was shown: so that pictures and clicks lead to the same
     items, and later campaigns show others.
@@ -190,7 +191,8 @@ class Recommender:
         filled = fill(read_open(read, read, met), read, slots, self._locale)
         if not filled.items:
             return self._with_last_resort(slots, read.problem)
-        return Answer(filled.items, source(filled.selection))
+        counted = max((one.as_of for one in met.lists if one.id != CATALOG), default=0)
+        return Answer(filled.items, source(filled.selection), counted)
 
     def open(
         self, shopper: str, *, slots: int, campaign: str = ""

@@ -1,6 +1,7 @@
 """`GET [?n=SLOTS][&category=NAME]`: what is popular, for everybody and for every cache in between.
 
-200  {"items": [...], "source"}: `source` is segment (popular in the category), trending or static
+200  {"items": [...], "source", "as_of"}: `source` is segment (popular in the category), trending or static,
+     `as_of` an RFC 3339 time, until when events were counted, or null
 304  for a matching If-None-Match
 400  invalid_slots, invalid_category
 403  sender_not_trusted: `__amp_source_origin` names somebody else
@@ -19,6 +20,7 @@ from typing import Protocol
 import flask
 import msgspec
 
+from evermail import clock
 from evermail.serving import Answer, Source
 from functions import amp, amp_cors
 from functions.amp_cors import TrustedSenders
@@ -80,7 +82,13 @@ class Trending:
         log.add(source=str(answer.source), items=len(answer.items))
         return cacheable(
             request,
-            msgspec.json.encode({"items": answer.items, "source": answer.source}),
+            msgspec.json.encode(
+                {
+                    "items": answer.items,
+                    "source": answer.source,
+                    "as_of": clock.to_rfc3339(answer.as_of) if answer.as_of else None,
+                }
+            ),
             content_type=CONTENT_TYPE,
             cache_control=AT_WORST if answer.source is Source.STATIC else CACHE_CONTROL,
         )

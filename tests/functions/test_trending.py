@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evermail import clock
 from evermail.serving import Answer, NothingToShow, Source
 from evermail.stores import StoreUnavailable
 from functions.entry import endpoint
@@ -27,7 +28,9 @@ class Popular:
         self.asked.append((slots, category))
         if self._error:
             raise self._error
-        return Answer([item(f"SKU{n}", price=self._price) for n in range(slots)], Source.TRENDING)
+        return Answer(
+            [item(f"SKU{n}", price=self._price) for n in range(slots)], Source.TRENDING, fakes.NOW_US
+        )
 
 
 def ask(request: flask.Request, popular: Popular | None = None) -> flask.Response:
@@ -41,6 +44,7 @@ def test_says_what_is_popular_and_that_caches_may_keep_it() -> None:
     assert shop.asked == [(2, "Tea")]
     payload = body_of(response)
     assert ([one["item_id"] for one in payload["items"]], payload["source"]) == (["SKU0", "SKU1"], "trending")
+    assert payload["as_of"] == clock.to_rfc3339(fakes.NOW_US)
     assert response.headers["Cache-Control"] == CACHE_CONTROL
     assert "public" in CACHE_CONTROL
     assert "Set-Cookie" not in response.headers

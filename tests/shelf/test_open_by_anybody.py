@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from open_support import Shop
+from shelf_support import trending
 
 from evermail.serving import NothingToShow, Source
 from evermail.shelf.presentation import RecommendedItem
@@ -23,6 +24,7 @@ def test_who_asks_for_categories_that_are_none_makes_nobody_else_forget_anything
 def test_popular_is_the_same_for_everybody() -> None:
     shop = Shop()
     assert [one.item_id for one in shop.recommender.popular(slots=2).items] == ["P", "Q"]
+    assert shop.recommender.popular(slots=2).as_of == trending("global", "PQR").as_of
     tea = shop.recommender.popular(slots=3, category="Tea")
     assert [one.item_id for one in tea.items] == ["T", "U", "P"]
     assert tea.source is Source.SEGMENT
