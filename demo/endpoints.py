@@ -67,9 +67,7 @@ class Functions:
         """What a browser or a mail client gets at a function's address. Raises `NotAnswered`."""
         return self._asked("GET", function, query, {})
 
-    def post(
-        self, function: str, fields: Mapping[str, str], *, token: str, from_email: bool = True
-    ) -> Reply:
+    def post(self, function: str, fields: Mapping[str, str], *, token: str, from_email: bool = True) -> Reply:
         """What becomes of a form, of an email or of a page. Raises `NotAnswered`."""
         headers = {"Content-Type": _FORM} | ({"AMP-Email-Sender": SENDER} if from_email else {})
         return self._asked("POST", function, {"t": token}, headers, urlencode(fields).encode())

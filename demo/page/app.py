@@ -16,17 +16,22 @@ from demo import photos, pictures
 from demo.catalog import BRAND
 from demo.endpoints import NotAnswered, NotCollected, Reply
 from demo.page.live import price
-from demo.page.mailbox import Mailbox
+from demo.page.mailbox import ENDPOINT, Mailbox
+from demo.page.only_here import refuse_other_hosts
+from demo.page.people import People
 from demo.page.session import COOKIE, Visitor, Visitors, is_id, new_id
 from demo.stack import SENDER
+from demo.studio import server as studio
+from demo.studio.brands import brands
+from demo.studio.proof import Proofs
+from demo.studio.server import Studio
+from demo.studio.shelves import Shelf, Shopper
 from evermail import clock
+from evermail.campaigns import Context
 from evermail.documents import Product
 from evermail.events import EventName
 from evermail.money import format_price
 
-PAGE_POLICY = (
-    "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-)
 EMAIL_POLICY = (
     "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'"
 )
@@ -52,6 +57,8 @@ class Knows(Protocol):
     def submit(self, visitor: Visitor, function: str, fields: dict[str, str]) -> Reply: ...
     def leaving(self, visitor: Visitor, fields: dict[str, str] | None) -> Reply: ...
     def mailbox(self, visitor: Visitor) -> Mailbox: ...
+    @property
+    def people(self) -> People: ...
     def pipeline(self) -> dict[str, Any]: ...
 
 
@@ -94,6 +101,7 @@ def create_app(site: Site) -> flask.Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the answer, as it was answered
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    refuse_other_hosts(app)
     products = {product.id: product for product in site.range_}
     visitors = Visitors()
 
@@ -108,6 +116,16 @@ def create_app(site: Site) -> flask.Flask:
             flask.g.visitor = visitors.get(cookie if cookie and is_id(cookie) else new_id())
         found: Visitor = flask.g.visitor
         return found
+
+    class House:
+        def shoppers(self) -> list[Shopper]:
+            return live().people.shoppers(visitor())
+
+        def shelf(self, shopper: Shopper, sample: Context) -> Shelf:
+            return live().people.shelf(shopper, sample)
+
+    proofs = Proofs(ENDPOINT, lambda brand: f'"{brand.name}" <{SENDER}>')
+    app.register_blueprint(studio.blueprint(Studio(House(), proofs, brands(), shop="/")))
 
     @app.get("/")
     def shop() -> flask.typing.ResponseReturnValue:
@@ -243,12 +261,7 @@ def create_app(site: Site) -> flask.Flask:
         return response
 
     @app.after_request
-    def finish(response: flask.Response) -> flask.Response:
-        headers = response.headers
-        headers.setdefault("Content-Security-Policy", PAGE_POLICY)
-        headers.setdefault("Cache-Control", "no-store")
-        headers.setdefault("X-Content-Type-Options", "nosniff")
-        headers.setdefault("Referrer-Policy", "same-origin")
+    def remember(response: flask.Response) -> flask.Response:
         shopper: Visitor | None = flask.g.get("visitor")
         if shopper is not None and flask.request.cookies.get(COOKIE) != shopper.client_id:
             response.set_cookie(COOKIE, shopper.client_id, httponly=True, samesite="Lax", max_age=30 * 86_400)

@@ -15,6 +15,7 @@ from demo import conservation
 from demo.endpoints import Functions, Reply
 from demo.freshness import FreshnessProbes, Watched, percentile
 from demo.page.mailbox import Mailbox
+from demo.page.people import People
 from demo.page.session import REMEMBERED, Visitor
 from demo.page.traffic import RATE, RUSH, Traffic
 from demo.schedule import Message
@@ -50,6 +51,7 @@ class Live:
         self._functions = Functions(stack.functions_url)
         self._probes = FreshnessProbes(stack.recommendations_url, kept=RECENT)
         self._traffic = Traffic(range_, stack.publisher, self._watch, rate=rate, rng=rng)
+        self.people = People(stack, range_, shop_url)
         self._lock = threading.Lock()
         self._mailboxes: OrderedDict[str, Mailbox] = OrderedDict()
         self._sent = 0

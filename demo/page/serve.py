@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import argparse
 import random
-import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 
 from google.api_core.exceptions import GoogleAPICallError
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from demo import catalog, stack
 from demo.backends import BackendName
@@ -23,17 +20,12 @@ from demo.keep import Keep
 from demo.page.app import Site, create_app
 from demo.page.live import Live
 from demo.page.traffic import RATE
+from demo.page.web import Told, told_by_signals, web_server
 from demo.processes import HOST, ChildFailed, PortBusy, require_port
 
 PORT = 8080
 LIVED_IN_S = 10.0
 """The page waits at most so long for other shoppers to leave traces: without any there is little to see."""
-
-_POLL_S = 0.05
-
-
-class _Told(BaseException):
-    """SIGINT or SIGTERM arrived."""
 
 
 def serve(
@@ -56,8 +48,8 @@ def serve(
     range_ = catalog.products(url)
     site = Site(range_)
     try:
-        with _told_by_signals(), ExitStack() as exits:
-            exits.enter_context(_web_server(site, port))
+        with told_by_signals(), ExitStack() as exits:
+            exits.enter_context(web_server(create_app(site), port))
             say(f"Starting the pipeline. The page will be at {url}")
             temporary = exits.enter_context(tempfile.TemporaryDirectory(prefix="evermail-demo-"))
             running = exits.enter_context(
@@ -81,7 +73,7 @@ def serve(
             if keep:
                 say(keep.meanwhile(running.backend.environment))
             threading.Event().wait()
-    except _Told:
+    except Told:
         say("Ended.")
     if keep:
         say(keep.afterwards())
@@ -94,46 +86,6 @@ def _gather(keep: Keep, running: stack.Stack, say: Callable[[str], None]) -> Non
         keep.gather(running)
     except (stack.StackError, GoogleAPICallError, OSError) as problem:
         say(f"It is not all there: {problem}")
-
-
-@contextmanager
-def _told_by_signals() -> Iterator[None]:
-    """Raises `_Told` at the first signal, wherever the main thread is; further ones change nothing."""
-    told = (signal.SIGINT, signal.SIGTERM)
-
-    def tell(number: int, frame: FrameType | None) -> None:
-        for one in told:
-            signal.signal(one, signal.SIG_IGN)
-        raise _Told
-
-    before = {one: signal.signal(one, tell) for one in told}
-    try:
-        yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
-
-
-@contextmanager
-def _web_server(site: Site, port: int) -> Iterator[BaseWSGIServer]:
-    server = make_server(HOST, port, create_app(site), threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(
-        target=server.serve_forever, kwargs={"poll_interval": _POLL_S}, name="web server", daemon=True
-    )
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-class _Quiet(WSGIRequestHandler):
-    """A page that looks several times a second would fill the log with it."""
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        pass
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -144,7 +144,7 @@ def test_the_figures_of_the_page_add_up() -> None:
     counters.update({name: 2**bit for bit, name in enumerate(told)})
     url = f"http://{HOST}/"
     running: Any = SimpleNamespace(
-        counters=counters, functions_url=url, recommendations_url=url, publisher=None, token=None
+        counters=counters, functions_url=url, recommendations_url=url, publisher=None, token=None, store=None
     )
     shown = Live(running, RANGE, SHOP, rng=random.Random(1)).pipeline()
     terms = ("accepted", "duplicate", "rejected", "late", "erased", "in_flight")
