@@ -101,7 +101,6 @@ def blueprint(studio: Studio) -> flask.Blueprint:
             brands={key: brand.name for key, brand in studio.brands.items()},
             shoppers=studio.house.shoppers(),
             services=list(DIALECTS.values()),
-            hints=SERVICE_HINTS,
             colours=[
                 (mode, studio.brands[next(iter(studio.brands))].light.__struct_fields__) for mode in MODES
             ],
@@ -125,6 +124,7 @@ def blueprint(studio: Studio) -> flask.Blueprint:
             "contrasts": {mode: contrasts(getattr(choice.brand, mode)) for mode in MODES},
             "file": f"{archive_name(made, choice.service)}.zip",
             "service": DIALECTS[choice.service].title,
+            "hint": SERVICE_HINTS[DIALECTS[choice.service].needs_rendering_per_recipient],
         }
 
     @pages.get("/api/opened")

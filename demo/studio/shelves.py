@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -14,10 +15,12 @@ from evermail.documents import Key, Product, Profile
 from evermail.serving import NothingToShow, RecommendedItem, Recommender
 from evermail.shelf.explanation import explain
 from evermail.stores import Store
-from evermail.tokens import Recipient
+from evermail.tokens import Recipient, TokenSigner
 
 MADE_UP = "made-up"
 """The key of somebody whom no store knows."""
+
+_NOBODY = "k0.bm9ib2R5LWF0LWFsbC1oZXJl"
 
 Here = Callable[[RecommendedItem], RecommendedItem]
 """An item as an email has it: with addresses that mail clients take."""
@@ -77,8 +80,9 @@ class MadeUpShelf:
         return sample.category
 
     def tokens(self, sample: Context) -> Tokens:
-        """They look like tokens, and open nothing."""
-        return sample.recipient.tokens
+        """They are as long as real ones, and open nothing: nobody has the key."""
+        signer = TokenSigner([secrets.token_urlsafe(32)])
+        return Tokens.signed(Recipient(_NOBODY, sample.campaign), signer)
 
     def open(self, sample: Context, category: str) -> Opened:
         reasons = [Reason(one.item_id, one.title, one.price, one.image, one.reason) for one in sample.items]

@@ -25,8 +25,14 @@ function finding({ severity, code, part, line, what, remedy }, toLine) {
     button.addEventListener("click", () => toLine(part, line));
     where.append(button);
   } else where.append(place);
-  const item = make("li", { className: severity, title: code }, where, make("p", { textContent: what }), make("p", { className: "remedy", textContent: remedy }));
+  const item = make("li", { className: severity, title: code }, where, make("p", {}, ...told(what)), make("p", { className: "remedy" }, ...told(remedy)));
   return item;
+}
+
+/** A sentence, with what stands in backquotes as code. */
+function told(text) {
+  const sentence = text.charAt(0).toUpperCase() + text.slice(1);
+  return sentence.split("`").map((piece, at) => (at % 2 ? make("code", { textContent: piece }) : piece));
 }
 
 export function waitForFindings() {

@@ -78,8 +78,7 @@ function showProof(proof) {
   say($("sent"), sent.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
   say($("text"), proof.text);
   $("download").href = `/studio/download?${state.query}`;
-  say($("download"), `Download for ${proof.service}`);
-  say($("download-hint"), proof.file);
+  say($("download-hint"), `${proof.file}, for ${proof.service}. ${proof.hint}`);
   $("live").hidden = !proof.live;
   colours.show(proof);
   $("status").classList.remove("going");
