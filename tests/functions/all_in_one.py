@@ -25,6 +25,11 @@ from tests.functions.fakes import KEY, RECIPIENT, SENDER, SHOP
 
 SOURCE = Path(functions.__file__).with_name("main.py")
 SECRET = "a-secret-of-the-crm"
+OPTIONAL = {
+    "EVERMAIL_COLLECT_KEYS": f"shop:{SECRET}",
+    "EVERMAIL_FUNCTIONS_URL": "https://live.shop.example",
+}
+"""What changes answers where it is set."""
 PSEUDONYM_KEYS = {"k1": "a-former-secret-of-pseudonyms", "k2": "the-current-secret-of-pseudonyms"}
 LAST_RESORT = RecommendedItem(
     item_id="SKU1",
@@ -50,7 +55,7 @@ class Topic:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """The variables of every endpoint; the store is in the folder."""
+    """The variables that every endpoint needs; the store is in the folder."""
     return {
         "EVERMAIL_STORE": f"sqlite:///{folder / 'store.sqlite3'}",
         "EVERMAIL_TOKEN_KEYS": KEY,

@@ -19,11 +19,14 @@ from schemathesis.config import SchemathesisConfig
 from evermail.tokens import Purpose
 from functions import callers
 from functions.openapi import assembly
-from tests.functions.all_in_one import SECRET, environment, fill, live_token, served
+from tests.functions.all_in_one import OPTIONAL, SECRET, environment, fill, live_token, served
 from tests.functions.fakes import SENDER, SHOP
 
 EXAMPLES = 25
 """Of each operation."""
+
+BY_LINK = ["/slot_image", "/slot_click", "/unsubscribe"]
+"""What clients without AMP ask for as well."""
 
 NOT_CHECKED = (
     "positive_data_acceptance",
@@ -50,11 +53,14 @@ def _app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[by
 _document.app = _app
 
 
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+@pytest.fixture(scope="module", params=[{}, OPTIONAL], ids=["as few variables as can be", "all variables"])
+def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     folder: Path = tmp_path_factory.mktemp("requests")
     fill(environment(folder)["EVERMAIL_STORE"])
-    with mock.patch.object(callers, "FAILURES_PER_MINUTE", 1_000_000), served(folder) as running:
+    with (
+        mock.patch.object(callers, "FAILURES_PER_MINUTE", 1_000_000),
+        served(folder, **request.param) as running,
+    ):
         _running.append(running)
         yield
         _running.clear()
@@ -70,7 +76,23 @@ def test_as_they_come(case: schemathesis.Case) -> None:
 @_document.parametrize()
 def test_of_who_may(case: schemathesis.Case) -> None:
     """The same with a token or a secret, and a sender, that are known here."""
-    schemes = [name for one in case.operation.definition.raw.get("security", []) for name in one]
-    params = {"t": live_token(schemes[0])} if schemes and schemes[0] in list(map(str, Purpose)) else {}
     headers = {"Authorization": f"Bearer {SECRET}", "AMP-Email-Sender": SENDER, "Origin": SHOP}
-    case.call_and_validate(params=params, headers=headers)
+    case.call_and_validate(params=_live(case), headers=headers)
+
+
+@pytest.mark.usefixtures("app")
+@_document.include(path=BY_LINK).parametrize()
+def test_of_who_follows_a_link(case: schemathesis.Case) -> None:
+    """With a token that is known here, and without a sender: a browser, a picture proxy, or a provider that
+    unsubscribes by one click. None of them is AMP."""
+    for name in [name for name in case.headers if name.lower() == "amp-email-sender"]:
+        del case.headers[name]
+    case.query.pop("__amp_source_origin", None)
+    # The check would have a missing token be a 401: it is a link that was cut off, 400.
+    case.call_and_validate(params=_live(case), excluded_checks=[schemathesis.checks.ignored_auth])
+
+
+def _live(case: schemathesis.Case) -> dict[str, str]:
+    """The parameters of a token that is good for what is asked."""
+    schemes = [name for one in case.operation.definition.raw.get("security", []) for name in one]
+    return {"t": live_token(schemes[0])} if schemes and schemes[0] in list(map(str, Purpose)) else {}
