@@ -18,7 +18,7 @@ from evermail.shelf.store_option import WRONG_USE
 
 GROUP = "evermail.campaign_commands"
 
-SUBCOMMANDS = ("new", "build", "check", "tokens", "export", "send")
+SUBCOMMANDS = ("new", "build", "check", "experiment", "tokens", "export", "send")
 """Each the function of this name in the module of this name, in the order in which they are used."""
 
 campaign = typer.Typer(
