@@ -54,8 +54,8 @@ class Source(StrEnum):
 
 
 class Answer(msgspec.Struct):
-    """`as_of` is the event time (microseconds) of this shopper's newest event that went in, 0 if none; of what
-    is for everybody, until when events were counted.
+    """`as_of` is the event time (microseconds) of this shopper's newest event that went in, 0 if
+    none; in what is for everybody, until when events were counted.
 
     `to_store` is what the store should hold once it was shown: so that pictures and clicks lead to the same
     items, and later campaigns show others.
