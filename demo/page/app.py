@@ -5,8 +5,7 @@ from __future__ import annotations
 import http.client
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, Literal, TypeVar
 
 import flask
 import msgspec
@@ -14,11 +13,12 @@ from werkzeug.exceptions import HTTPException
 
 from demo import photos, pictures
 from demo.catalog import BRAND
-from demo.endpoints import NotAnswered, NotCollected, Reply
+from demo.endpoints import NotAnswered, NotCollected
+from demo.page import email_routes
+from demo.page.knows import Knows
 from demo.page.live import price
-from demo.page.mailbox import ENDPOINT, Mailbox
+from demo.page.mailbox import ENDPOINT
 from demo.page.only_here import refuse_other_hosts
-from demo.page.people import People
 from demo.page.session import COOKIE, Visitor, Visitors, is_id, new_id
 from demo.stack import SENDER
 from demo.studio import server as studio
@@ -32,10 +32,8 @@ from evermail.documents import Product
 from evermail.events import EventName
 from evermail.money import format_price
 
-EMAIL_POLICY = (
-    "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'; base-uri 'none'"
-)
 MAX_BODY_BYTES = 16 * 1024
+STARTING = "starting"
 
 _ACTIONS: dict[str, tuple[EventName, ...]] = {
     "view": (EventName.VIEW_ITEM,),
@@ -45,21 +43,6 @@ _ACTIONS: dict[str, tuple[EventName, ...]] = {
     # The link of an email leads to the product's page: both happen.
     "email_click": (EventName.EMAIL_CLICK, EventName.VIEW_ITEM),
 }
-
-
-class Knows(Protocol):
-    """What the server needs of `demo.page.live.Live`."""
-
-    @property
-    def problem(self) -> str | None: ...
-    def act(self, visitor: Visitor, names: Sequence[EventName], item_ids: Sequence[str]) -> None: ...
-    def slot(self, function: str, visitor: Visitor, which: dict[str, str]) -> Reply: ...
-    def submit(self, visitor: Visitor, function: str, fields: dict[str, str]) -> Reply: ...
-    def leaving(self, visitor: Visitor, fields: dict[str, str] | None) -> Reply: ...
-    def mailbox(self, visitor: Visitor) -> Mailbox: ...
-    @property
-    def people(self) -> People: ...
-    def pipeline(self) -> dict[str, Any]: ...
 
 
 @dataclass
@@ -107,7 +90,7 @@ def create_app(site: Site) -> flask.Flask:
 
     def live() -> Knows:
         if site.live is None:
-            raise _Refused(503, "starting", "the pipeline is still starting")
+            raise _Refused(503, STARTING, "the pipeline is still starting")
         return site.live
 
     def visitor() -> Visitor:
@@ -212,37 +195,7 @@ def create_app(site: Site) -> flask.Flask:
         flask.g.visitor = visitors.get(new_id())
         return {"shopper": visitor().shown()}
 
-    @app.get("/email")
-    def email() -> flask.typing.ResponseReturnValue:
-        return live().mailbox(visitor()).look().html, 200, _email_headers("text/html")
-
-    @app.get("/email/document")
-    def email_document() -> flask.typing.ResponseReturnValue:
-        return live().mailbox(visitor()).parts.amp, 200, _email_headers("text/plain")
-
-    @app.get("/email/fallback")
-    def email_fallback() -> flask.typing.ResponseReturnValue:
-        return live().mailbox(visitor()).fallback, 200, _email_headers("text/html")
-
-    @app.get("/email/slot_image")
-    def slot_image() -> flask.typing.ResponseReturnValue:
-        reply = live().slot("slot_image", visitor(), _which())
-        return reply.body, reply.status, {"Content-Type": reply.content_type}
-
-    @app.get("/email/slot_click")
-    def slot_click() -> flask.typing.ResponseReturnValue:
-        location = live().slot("slot_click", visitor(), _which()).location
-        return flask.redirect(urlsplit(location)._replace(scheme="", netloc="").geturl() or "/")
-
-    @app.route("/email/unsubscribe", methods=["GET", "POST"])
-    def leaving() -> flask.typing.ResponseReturnValue:
-        fields = flask.request.form.to_dict() if flask.request.method == "POST" else None
-        reply = live().leaving(visitor(), fields)
-        headers = {"Content-Type": reply.content_type, "Content-Security-Policy": reply.policy}
-        return reply.body, reply.status, headers
-
-    def _which() -> dict[str, str]:
-        return {name: flask.request.args[name] for name in ("n", "i") if name in flask.request.args}
+    email_routes.add(app, live, visitor, products.keys())
 
     @app.get("/pictures/<item_id>.webp")
     def photo(item_id: str) -> flask.typing.ResponseReturnValue:
@@ -297,13 +250,11 @@ def _body(kind: type[_Wanted]) -> _Wanted:
 def _refusal(status: int, code: str, message: str) -> flask.typing.ResponseReturnValue:
     """JSON for the page's scripts, a small page for people."""
     path = flask.request.path
-    if path.startswith(("/api/", "/email", "/pictures/")):
+    if code == STARTING and path == "/studio":
+        return flask.render_template("starting.html", brand=BRAND), status, {"Retry-After": "1"}
+    if path.startswith(("/api/", "/email", "/pictures/", "/studio/")):
         return {"error": {"code": code, "message": message}}, status
     return flask.render_template("refused.html", brand=BRAND, status=status, message=message), status
-
-
-def _email_headers(content_type: str) -> dict[str, str]:
-    return {"Content-Security-Policy": EMAIL_POLICY, "Content-Type": f"{content_type}; charset=utf-8"}
 
 
 def _by_category(range_: Sequence[Product]) -> dict[str, list[str]]:

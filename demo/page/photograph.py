@@ -22,8 +22,8 @@ CHROMIUM_OPTIONS = (
 )
 
 
-def photograph(chromium: str, out: Path) -> Path:
-    """Writes demo.png into `out`, and returns its path."""
+def photograph(chromium: str, out: Path) -> list[Path]:
+    """Writes demo.png and studio.png into `out`, and returns their paths."""
     from playwright.sync_api import expect, sync_playwright
 
     port = free_port()
@@ -40,10 +40,14 @@ def photograph(chromium: str, out: Path) -> Path:
             page.locator("#back").click()
         expect(page.locator("#source")).to_have_text("Personal", timeout=20_000)
         expect(page.locator("#status")).to_contain_text("reached the email", timeout=20_000)
-        target = out / "demo.png"
-        page.screenshot(path=target)
+        shop, studio = out / "demo.png", out / "studio.png"
+        page.screenshot(path=shop)
+        page.goto(f"http://{HOST}:{port}/studio?template=abandoned_cart&service=sparkpost")
+        expect(page.locator("#verdict")).to_have_text("All good", timeout=20_000)
+        expect(page.locator("#panel-all iframe:not(.coming)")).to_have_count(6, timeout=20_000)
+        page.screenshot(path=studio)
         browser.close()
-    return target
+    return [shop, studio]
 
 
 def main() -> None:
@@ -59,7 +63,7 @@ def main() -> None:
     given = parser.parse_args()
     chromium = the_chromium()
     given.out.mkdir(parents=True, exist_ok=True)
-    print(photograph(chromium, given.out))
+    print(*photograph(chromium, given.out), sep="\n")
 
 
 def the_chromium() -> str:

@@ -110,11 +110,11 @@ class StoreShelf:
         self.snapshot: Snapshot = _Here(store, here, locale=locale)
 
     def about(self, sample: Context) -> list[RecommendedItem]:
-        """What is in their cart, or they looked at last; for want of it what is popular."""
+        """What is in their cart, or else they looked at last; for want of it what is popular."""
         if not sample.about:
             return []
         known = self._profile()
-        ids = [*known.cart, *(seen.item_id for seen in known.history)] if known else []
+        ids = (list(known.cart) or [seen.item_id for seen in known.history]) if known else []
         found = self.snapshot.products(ids[: len(sample.about)])
         return list(found.values()) or self.snapshot.for_everybody()[:1]
 

@@ -131,6 +131,45 @@ def test_the_fallback_and_the_answer_can_be_seen(page: Any) -> None:
     assert len(answer["items"]) == 4
 
 
+def test_a_form_in_the_email_reaches_the_shop(page: Any) -> None:
+    email = page.frame_locator("#email")
+    email.get_by_role("button", name=re.compile("^Save ")).first.click()
+    expect(email.locator("[submit-success]:visible")).to_have_text("Saved", timeout=ARRIVES_MS)
+    expect(page.locator("#saved-count")).to_have_text("1")
+
+
+def test_what_is_not_for_a_shopper_leaves_the_email(page: Any) -> None:
+    first = page.frame_locator("#email").locator(".card").first
+    title = first.locator(".name").text_content()
+    first.get_by_role("button", name="not for me").click()
+    titles = page.frame_locator("#email").locator(".name")
+    expect(titles.filter(has_text=title)).to_have_count(0, timeout=ARRIVES_MS)
+    expect(titles).to_have_count(4)
+
+
+def test_a_client_without_amp_has_pictures_that_lead_to_what_they_show(page: Any) -> None:
+    page.get_by_role("tab", name="HTML fallback").click()
+    pictures = page.frame_locator("#fallback").locator('img[src*="slot_image"]')
+    expect(pictures).to_have_count(4)
+    for number in range(4):
+        wide = "image => image.decode().then(() => image.naturalWidth)"
+        assert pictures.nth(number).evaluate(wide) == 640
+    pictures.nth(1).click()
+    expect(page.locator("#detail-title")).to_be_visible(timeout=ARRIVES_MS)
+
+
+def test_the_studio_follows_the_shop(page: Any) -> None:
+    shop = page.context.new_page()
+    shop.goto(page.url)
+    page.get_by_role("link", name="Studio").click()
+    expect(page.locator("#whys li")).to_have_count(4, timeout=ARRIVES_MS)
+    card(shop, "garden-8").click()
+    expect(page.locator("#whys")).to_contain_text("Hammock", timeout=ARRIVES_MS)
+    expect(page.locator("#status")).to_contain_text("the opened email has changed")
+    page.get_by_role("link", name="Demo").click()
+    expect(page.locator("#history img")).to_have_attribute("alt", "Hammock", timeout=ARRIVES_MS)
+
+
 def test_tabs_follow_the_arrow_keys(page: Any) -> None:
     def selected() -> str:
         tab = page.locator('[role="tab"][aria-selected="true"]')
@@ -239,12 +278,8 @@ def test_a_part_that_stops_is_named_and_ctrl_c_still_ends_everything(browser: An
         page = browser.new_page()
         page.goto(f"http://{HOST}:{port}")
         expect(page.locator("#problem")).to_be_hidden()
-        os.kill(
-            next(pid for pid in family if "--target\0evermail" in command_line(pid)), signal.SIGTERM
-        )
-        expect(page.locator("#problem")).to_contain_text(
-            "The functions ended", timeout=ARRIVES_MS
-        )
+        os.kill(next(pid for pid in family if "--target\0evermail" in command_line(pid)), signal.SIGTERM)
+        expect(page.locator("#problem")).to_contain_text("The functions ended", timeout=ARRIVES_MS)
         expect(page.locator("#live")).to_have_text("Offline")
         expect(page.locator("#source")).to_have_text("Fallback")
 

@@ -3,70 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import flask.testing
 import pytest
 
-from demo import catalog
-from demo.endpoints import NotCollected
 from demo.page.app import Site, create_app
-from demo.page.mailbox import Mailbox
-from demo.page.session import COOKIE, Visitor, is_id
-from evermail.campaigns import Tokens
+from demo.page.session import COOKIE, is_id
 from evermail.events import EventName
-
-SHOP = "http://127.0.0.1:8080"
-RANGE = catalog.products(SHOP)
-TOKENS = Tokens(recommendations="a.token", slots="b.token", actions="c.token", unsubscribe="d.token")
-
-
-def answer(*item_ids: str, source: str = "personal") -> dict[str, Any]:
-    items = [
-        {
-            "item_id": one,
-            "title": f"The {one}",
-            "price": "€1.00",
-            "image": f"{SHOP}/pictures/{one}.svg",
-            "url": f"{SHOP}/p/{one}",
-            "reason": "Popular right now",
-        }
-        for one in item_ids
-    ]
-    return {"items": items, "source": source, "as_of": None}
-
-
-class FakeFunction:
-    """The recommendations function: answers what it is told to, and counts."""
-
-    def __init__(self) -> None:
-        self.answer: dict[str, Any] | None = answer("desk-1", "desk-2", source="static")
-
-    def __call__(self) -> dict[str, Any] | None:
-        return self.answer
-
-
-class FakeLive:
-    def __init__(self) -> None:
-        self.function = FakeFunction()
-        self.sent: list[tuple[str, tuple[EventName, ...], tuple[str, ...]]] = []
-        self.broken: str | None = None
-        self.problem: str | None = None
-        self._mailboxes: dict[str, Mailbox] = {}
-
-    def act(self, visitor: Visitor, names: Sequence[EventName], item_ids: Sequence[str]) -> None:
-        if self.broken:
-            raise NotCollected(self.broken)
-        self.sent.append((visitor.client_id, tuple(names), tuple(item_ids)))
-        for name in names:
-            visitor.note(name, item_ids)
-
-    def mailbox(self, visitor: Visitor) -> Mailbox:
-        return self._mailboxes.setdefault(visitor.client_id, Mailbox(TOKENS, self.function, SHOP))
-
-    def pipeline(self) -> dict[str, Any]:
-        return {"published": 3, "accepted": 3}
+from tests.demo.fake_live import RANGE, SHOP, FakeLive, answer
 
 
 @pytest.fixture
@@ -295,6 +240,11 @@ class TestEmail:
 
 
 class TestPictures:
+    def test_have_a_photo_each(self, client: flask.testing.FlaskClient) -> None:
+        photos = {client.get(f"/pictures/{product.id}.webp").data for product in RANGE}
+        assert len(photos) == len(RANGE)
+        assert all(photo[8:12] == b"WEBP" for photo in photos)
+
     def test_are_served_as_svg(self, client: flask.testing.FlaskClient) -> None:
         response = client.get("/pictures/desk-1.svg")
         assert (response.status_code, response.mimetype) == (200, "image/svg+xml")

@@ -53,7 +53,6 @@ export function showReasons({ reasons, notes }) {
 
 function why({ title, price, image, why: words, code }, slot, fresh) {
   const lines = make("div", {}, make("b", { textContent: title }), make("p", { className: "why", textContent: words || price }));
-  if (code) lines.append(make("span", { className: "code", textContent: code }));
   const picture = image.startsWith("/") ? image : "data:,";
-  return make("li", { className: fresh ? "fresh" : "" }, make("span", { className: "slot", textContent: String(slot) }), make("img", { src: picture, alt: "", width: 52, height: 47 }), lines);
+  return make("li", { className: fresh ? "fresh" : "", title: code }, make("span", { className: "slot", textContent: String(slot) }), make("img", { src: picture, alt: "", width: 52, height: 47 }), lines);
 }
