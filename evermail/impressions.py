@@ -5,8 +5,7 @@ reader who goes back to it. For `ONE_OPEN_US` that is one open with the same ite
 something meanwhile, or one of the items can no longer be shown.
 
 Of two functions that answer at once and do not know of each other, the first to write decides: both give the
-document the same version, one more than what they know of, and the store keeps the first. The other one shows
-what is stored.
+document the same version, and the store keeps the first. The other one shows what is stored.
 """
 
 from __future__ import annotations
@@ -65,9 +64,12 @@ def after(
         as_before = previous.slots, previous.source, previous.as_of, previous.variant
         if as_before == (shown, source, as_of, variant):
             return None
+    # The same for all who know of none, yet higher than that of one that has expired, which a store may hold
+    # for long: it was written a whole span ago.
+    version = now_us // RETENTION_US * RETENTION_US if previous is None else previous.version + 1
     return Impression(
         id=key(campaign, shopper).id,
-        version=max(first_version, 1 if previous is None else previous.version + 1),
+        version=max(first_version, version),
         updated_at=now_us,
         expire_at=now_us + RETENTION_US,
         shopper=shopper,

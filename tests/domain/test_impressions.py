@@ -116,3 +116,16 @@ def test_of_two_who_do_not_know_of_each_other_the_second_has_no_newer_version() 
     assert again is not None
     assert too is not None
     assert again.version == too.version > one.version
+
+
+@given(st.integers(NOW, NOW + 9 * impressions.RETENTION_US), st.integers(0, 100), st.integers(0, clock.DAY))
+def test_where_one_has_expired_the_next_is_of_a_higher_version(
+    opened_us: int, opens: int, later_us: int
+) -> None:
+    document = first(now_us=opened_us)
+    for _ in range(opens):
+        following = shown(document, document.opened_at + ONE_OPEN_US)
+        assert following is not None
+        document = following
+    assert document.expire_at is not None
+    assert first(now_us=document.expire_at + later_us).version > document.version
