@@ -118,8 +118,8 @@ class CachedReader:
         unreadable = [one for one in fresh.values() if isinstance(one, StoreError)]
         if unreadable and len(unreadable) == len(fresh):
             raise unreadable[0]
-        known = {key for key, one in fresh.items() if not isinstance(one, StoreError)}
-        return {key: one for key in known if isinstance(one := fresh[key], Document)}, known
+        known = {key: one for key, one in fresh.items() if not isinstance(one, StoreError)}
+        return {key: one for key, one in known.items() if one is not None}, set(known)
 
     def _read(
         self, missing: Sequence[Key], riders: Sequence[Key], timeout_s: float | None

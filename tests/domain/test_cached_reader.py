@@ -74,6 +74,12 @@ def test_reads_all_that_it_does_not_hold_at_once() -> None:
     assert read.store.reads == ["ab", "cd"]
 
 
+def test_documents_come_in_the_order_asked_for() -> None:
+    items = "hgfedcbaponmlkji"
+    reader = CachedReader(FakeStore(*map(trending, items)), {}, clock=lambda: 0)  # type: ignore[arg-type]
+    assert [one.id for one in reader.get_many([key(item) for item in items])] == list(items)
+
+
 def test_asks_once_for_what_is_wanted_twice() -> None:
     read = Reading(FakeStore(trending("a")))
     assert read("aaXX") == "a"
