@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -22,6 +23,9 @@ PUBLISH_TIMEOUT_S = 5.0
 MAX_WAITING_MESSAGES = 10_000
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 """What may wait in memory while Pub/Sub does not answer; beyond it, publishing fails at once."""
+
+MAX_LATE = 100
+"""Requests whose messages may wait for the client. One brings half a megabyte at most."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ class PubSubPublisher:
         self._timeout_s = timeout_s
         self._client = Background(lambda: (make_client or connect)(timeout_s), "publisher")
         self.start = self._client.start
+        self._room = threading.Semaphore(MAX_LATE)
 
     def publish(self, messages: Sequence[Message], *, wait_s: float | None = None) -> list[bool]:
         wait_s = self._timeout_s if wait_s is None else wait_s
@@ -90,7 +95,8 @@ class PubSubPublisher:
         try:
             client = self._client.get(wait_s)
         except NotReady:
-            self._client.start().add_done_callback(lambda made: self._send_late(made, messages))
+            if self._room.acquire(blocking=False):
+                self._client.start().add_done_callback(lambda made: self._send_late(made, messages))
             return [False] * len(messages)
         futures = self._send(client, messages)
         concurrent.futures.wait(futures, timeout=max(0.0, deadline - time.monotonic()))
@@ -101,6 +107,7 @@ class PubSubPublisher:
 
     def _send_late(self, made: Future[PublisherClient], messages: Sequence[Message]) -> None:
         """What nobody could wait for leaves once the client is there: who clicked first must count, too."""
+        self._room.release()
         if made.exception() is None:
             self._send(made.result(), messages)
 

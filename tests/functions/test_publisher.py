@@ -13,7 +13,7 @@ import pytest
 
 from functions import background
 from functions.once import Once
-from functions.publisher import Message, PubSubPublisher
+from functions.publisher import MAX_LATE, Message, PubSubPublisher
 
 TOPIC = "projects/p/topics/events"
 MESSAGES = [Message(b"{}", event_id, "2026-11-24T03:00:00Z") for event_id in ("e1", "e2", "e3")]
@@ -97,20 +97,43 @@ def test_the_real_client_gives_up_in_time(monkeypatch: pytest.MonkeyPatch, liste
         assert publisher.publish(MESSAGES) == [False, False, False]
 
 
+class SlowToConnect:
+    """Has its client when it may, and tells when everything has left that waited for it."""
+
+    def __init__(self) -> None:
+        self.client = StubClient({"e1": True, "e2": True, "e3": True})
+        self.sender = PubSubPublisher(TOPIC, make_client=self._make)
+        self._may, self._left = threading.Event(), threading.Event()
+
+    def _make(self, timeout_s: float) -> Any:
+        assert self._may.wait(60)
+        return self.client
+
+    def connects(self) -> None:
+        self.sender.start().add_done_callback(lambda _: self._left.set())
+        self._may.set()
+        assert self._left.wait(60)
+
+    @property
+    def sent(self) -> list[str]:
+        return [attributes["event_id"] for _, _, attributes in self.client.sent]
+
+
 def test_nobody_waits_longer_for_the_client_than_for_a_message_which_leaves_all_the_same() -> None:
-    may, client = threading.Event(), StubClient({"e1": True, "e2": True, "e3": True})
+    slow = SlowToConnect()
+    assert slow.sender.publish(MESSAGES, wait_s=0.01) == [False, False, False]
+    assert slow.sent == []
+    slow.connects()
+    assert slow.sender.publish(MESSAGES[:1]) == [True]
+    assert slow.sent == ["e1", "e2", "e3", "e1"]
 
-    def make(timeout_s: float) -> Any:
-        assert may.wait(60)
-        return client
 
-    sender = PubSubPublisher(TOPIC, make_client=make)
-    assert sender.publish(MESSAGES, wait_s=0.01) == [False, False, False]
-    assert client.sent == []
-    may.set()
-    sender.start().result(timeout=60)
-    assert sender.publish(MESSAGES[:1]) == [True]
-    assert [attributes["event_id"] for _, _, attributes in client.sent] == ["e1", "e2", "e3", "e1"]
+def test_what_waits_for_a_client_that_does_not_come_is_bounded() -> None:
+    slow = SlowToConnect()
+    for _ in range(MAX_LATE + 5):
+        assert slow.sender.publish(MESSAGES[:1], wait_s=0.0) == [False]
+    slow.connects()
+    assert slow.sent == ["e1"] * MAX_LATE
 
 
 def test_once_makes_one_value_for_all_threads() -> None:
