@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from functions.picture.finished import Finished
 from functions.picture.look import CONTENT_TYPE, MAX_BYTES, Card, Look
 
 __all__ = ["CONTENT_TYPE", "MAX_BYTES", "Card", "Look", "default", "draw", "warm"]
@@ -23,9 +24,16 @@ def draw(card: Card, photo: bytes | None, look: Look) -> bytes:
     Whatever the texts hold, a picture comes out: long titles end with an ellipsis, and what no font here can
     write is left out.
     """
+    return _finished.card(card, photo, look)
+
+
+def _draw(card: Card, photo: bytes | None, look: Look) -> bytes:
     from functions.picture import drawing
 
     return drawing.card(card, photo, look)
+
+
+_finished = Finished(_draw)
 
 
 @lru_cache(maxsize=8)  # whoever has no token gets it too, and drawing takes 2 ms

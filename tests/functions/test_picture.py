@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
 from evermail.campaigns.brand import DARK
-from functions.picture import Card, Look, default, draw
+from functions.picture import Card, Look, default, draw, drawing
 from functions.picture.scaling import smaller
 from tests.functions.photos import jpeg, noise, saved
 
@@ -88,8 +88,8 @@ def test_a_photo_with_broken_bytes_is_drawn_or_left_out(data: st.DataObject) -> 
 
 def test_the_same_card_gives_the_same_bytes() -> None:
     photo = jpeg(900, 700)
-    assert draw(CARD, photo, LOOK) == draw(CARD, photo, LOOK)
-    assert default(LOOK, "What is new") == default(LOOK, "What is new")
+    assert drawing.card(CARD, photo, LOOK) == drawing.card(CARD, photo, LOOK)
+    assert drawing.default(LOOK, "What is new") == drawing.default(LOOK, "What is new")
 
 
 @pytest.mark.parametrize("field", ["title", "price", "was", "reason", "note"])
