@@ -1,11 +1,14 @@
 """HTTP entry points of Evermail, for functions-framework and Cloud Functions (2nd generation).
 
+docs/functions.md says how to use them: parameters, tokens, variables, and each by curl.
+
 Each entry point is a thin layer round the domain in `evermail`:
 
 - `recommendations` answers an opened email with JSON for `amp-list` (recommendations.py, amp_cors.py).
 - `trending` answers everybody and every cache alike (trending.py).
-- `slot_image` and `slot_click` are a slot's picture and link, for clients without AMP (picture/).
-- `wishlist`, `feedback` and `unsubscribe` take the forms of an email (forms.py).
+- `slot_image` and `slot_click` are a slot's picture and link, for clients without AMP (slot_image.py,
+  slot_click.py, picture/).
+- `wishlist`, `feedback` and `unsubscribe` take the forms of an email (forms.py, unsubscribe_page.py).
 - `collect` takes a shop's events and puts them on the events topic (collect.py, incoming*.py, publisher.py).
 - `evermail_js` serves the client that sends them from a shop's pages (client/).
 - `privacy` exports and erases one person, for a shop's own servers (privacy.py, callers.py, audit.py).
@@ -29,5 +32,5 @@ The archive has the repository's two packages and, at its root, a copy of `funct
 puts the archive's root on the path, so the same file is `main` in the cloud and `functions.main` here.
 On one machine it also serves in place, from the root of the repository:
 
-    python -m functions_framework --source functions/main.py --target recommendations --port 8081
+    functions-framework --target evermail --source functions/main.py --port 8081
 """
