@@ -219,7 +219,7 @@ def _job(backend: Backend, timing: Timing, counters: Counters, workdir: Path, ar
 
 @contextmanager
 def _functions(environment: dict[str, str], workdir: Path) -> Iterator[tuple[Child, int]]:
-    """All of them in one process: a second one takes 100 MB, and a demo has two cores."""
+    """All of them in one process: a second one takes 70 MB, and a demo has two cores."""
     port = free_port()
     source = _ROOT / "demo" / "local_functions.py"
     command = [sys.executable, "-m", "functions_framework", "--host", HOST, "--port", str(port)]
