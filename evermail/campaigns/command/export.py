@@ -79,7 +79,10 @@ def export(
     """
     end = ending("export")
     dialect, renderer, now_us = the_dialect(esp, end), the_renderer(template, end), clock.now_us()
-    sample = renderer.sample_context(template)
+    try:
+        sample = renderer.sample_context(template)
+    except TemplateProblem as problem:
+        end(f"{problem}; mend the template", FINDINGS)
     order = Order(
         template=template,
         brand=the_brand(brand, end) if brand is not None else sample.brand,

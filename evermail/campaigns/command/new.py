@@ -12,7 +12,7 @@ from evermail.shelf.store_option import WRONG_USE
 _FOLDER = typer.Argument(metavar="FOLDER", help="The folder to make.", show_default=False)
 
 BRAND = """\
-# What makes the emails your own. Each mistake is told with its line: evermail campaign check
+# What makes the emails your own. Each mistake is told with its line when an email is built.
 
 name: Alder & Pine
 shop_url: https://shop.example/        # where the logo leads
@@ -36,8 +36,20 @@ currency: EUR                          # what prices are in (ISO 4217)
 #   ink: "#1d2320"                     # text on it
 #   muted: "#626862"                   # secondary text
 #   line: "#e6e2da"                    # hairlines
-# dark:
+# dark:                                # of the HTML part: mail clients show the AMP part in light colours only
 #   accent: "#a9d3bd"
+
+# Lists of fonts, the last of them serif, sans-serif or monospace: a reader sees the first that is there.
+# fonts:
+#   heading: "Georgia, 'Times New Roman', serif"
+#   body: "'Helvetica Neue', Helvetica, Arial, sans-serif"
+
+# What stands above the address and the link to unsubscribe.
+# footer:
+#   text: You get this email because you asked for news in our shop.
+#   links:
+#     - label: Privacy
+#       url: https://shop.example/privacy
 """
 
 AUDIENCE = """\

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import json
+import re
 from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
@@ -99,11 +100,12 @@ class TestNew:
         lines = Path("begun/brand.yaml").read_text().splitlines()
         start = next(number for number, line in enumerate(lines) if line.startswith("# logo_url"))
         options = [
-            line.removeprefix("# ") if line.startswith(("# logo_", "# light", "# dark", "#   ")) else line
-            for line in lines[start:]
+            line.removeprefix("# ") if re.match(r"#   |# \w+:( |$)", line) else line for line in lines[start:]
         ]
         Path("all.yaml").write_text("\n".join([*lines[:start], *options]))
-        assert read_brand(Path("all.yaml")).logo_width == 140
+        brand = read_brand(Path("all.yaml"))
+        assert (brand.logo_width, brand.fonts.heading) == (140, "Georgia, 'Times New Roman', serif")
+        assert [link.label for link in brand.footer.links] == ["Privacy"]
 
     def test_overwrites_nothing(self, run: Invoke) -> None:
         Path("begun/brand.yaml").write_text("name: Mine")
