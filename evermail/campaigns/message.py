@@ -5,10 +5,19 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
+from email.header import Header
+from email.headerregistry import (
+    Address,
+    BaseHeader,
+    HeaderRegistry,
+    UniqueAddressHeader,
+    UniqueUnstructuredHeader,
+    UnstructuredHeader,
+)
 from email.message import EmailMessage
 from email.policy import SMTP, Policy
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime, getaddresses
+from typing import Any
 
 from evermail import clock
 from evermail.campaigns.brand import require_url
@@ -30,8 +39,57 @@ class _PlainHeader(UnstructuredHeader):
         return f"{self.name}: {self}{policy.linesep}"
 
 
-_POLICY = SMTP.clone(header_factory=HeaderRegistry(default_class=_PlainHeader))
+class _AddressesHeader(UniqueAddressHeader, BaseHeader):  # type: ignore[misc]
+    """Folds nothing but encoded words: Python 3.11 loses the quotes of a name that it folds, so that a comma
+    in it makes two addresses of one."""
+
+    def fold(self, *, policy: Policy) -> str:
+        said = f",{policy.linesep} ".join(self._written(one, policy.linesep) for one in self.addresses)
+        return f"{self.name}: {said}{policy.linesep}"
+
+    def _written(self, address: Address, linesep: str) -> str:
+        name = address.display_name
+        if not name:
+            return address.addr_spec
+        if len(name) > MAX_PLAIN_NAME or not _WORDS.fullmatch(name):
+            name = _encoded(name, self.name, linesep)
+        gap = linesep if len(name) > MAX_PLAIN_NAME else ""
+        return f"{name}{gap} <{address.addr_spec}>"
+
+
+class _SubjectHeader(UniqueUnstructuredHeader, BaseHeader):  # type: ignore[misc]
+    """Says what it was given, also if that looks like an encoded word: mail programs would decode it."""
+
+    @classmethod
+    def parse(cls, value: str, kwds: dict[str, Any]) -> None:
+        super().parse(value, kwds)
+        kwds["decoded"] = value
+
+    def fold(self, *, policy: Policy) -> str:
+        if self.isascii() and "=?" not in self:
+            return super().fold(policy=policy)
+        return f"{self.name}: {_encoded(str(self), self.name, policy.linesep)}{policy.linesep}"
+
+
+def _encoded(text: str, header: str, linesep: str) -> str:
+    """As encoded words (RFC 2047), a line each if there are several."""
+    return Header(text, "utf-8", header_name=header).encode(linesep=linesep)
+
+
+MAX_PLAIN_NAME = 60
+"""Characters of a name that stands as it is, before an address in the same line."""
+
+_WORDS = re.compile(r"[\w!#$%&'*+/^`{|}~-]+( [\w!#$%&'*+/^`{|}~-]+)*", re.ASCII)
+"""Of a name that needs neither quotes nor encoding (RFC 5322, 3.2.3), and is no encoded word."""
+
+_HEADERS = HeaderRegistry(default_class=_PlainHeader)
 """Headers of which Python does not know what is in them are for programs."""
+
+for _name in ("from", "to", "reply-to"):
+    _HEADERS.map_to_type(_name, _AddressesHeader)
+_HEADERS.map_to_type("subject", _SubjectHeader)
+
+_POLICY = SMTP.clone(header_factory=_HEADERS)
 
 
 def to_mime(
@@ -86,10 +144,11 @@ def to_mime(
 
 
 def _address(text: str) -> Address:
-    name, address = parseaddr(text)
+    found = getaddresses([text])
+    name, address = found[0] if len(found) == 1 else ("", "")
     user, _, domain = address.rpartition("@")
     if re.search(r"[\r\n]", text) or not user or not domain or not address.isascii():
-        raise ValueError(f"not an email address: {text!r}")
+        raise ValueError(f"not one email address: {text!r}")
     return Address(display_name=name, addr_spec=address)
 
 

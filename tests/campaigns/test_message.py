@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import email
 import re
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.policy import default
+from email.utils import getaddresses
 from typing import Any
 
 import pytest
@@ -100,6 +102,36 @@ def test_names_and_subject_survive_in_any_script() -> None:
     assert received["Date"].datetime.timestamp() * 1_000_000 == SAMPLE.sent_at
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Alder, Pine and Daughters Home, Garden and Outdoor Furnishings Newsletter Team of Bristol",
+        "Alder Pine and Daughters Home Garden and Outdoor Furnishings Newsletter Team of Bristol",
+        "Alder, Pine",
+        'The "Pine" \\ Co. (Ltd); <b>',
+        "=?utf-8?q?Alder?=",
+        "Älder, Pine und Töchter, Garten und Möbel, und was sonst noch in einen langen Namen gehört",
+    ],
+)
+def test_a_name_survives_whatever_is_in_it(name: str) -> None:
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    sent = message(sender=f'"{quoted}" <hi@alder.example>')
+    [one] = read_back(sent)["From"].addresses
+    # Python's own parser leaves a space between two encoded words (against RFC 2047, 6.2)
+    assert (one.display_name.replace(" ", ""), one.addr_spec) == (name.replace(" ", ""), "hi@alder.example")
+    assert all(len(line) <= 78 for line in sent.as_bytes().partition(b"\r\nDate")[0].split(b"\r\n"))
+    [(read, address)] = getaddresses([str(email.message_from_bytes(sent.as_bytes())["From"])])
+    assert (str(make_header(decode_header(read))), address) == (name, "hi@alder.example")
+
+
+@pytest.mark.parametrize(
+    "subject", ["=?utf-8?q?x?=", "New: =?utf-8?b?YQ==?= =?utf-8?b?YQ==?=", "é =?x?q?a?="]
+)
+def test_a_subject_that_looks_encoded_is_read_as_it_is(subject: str) -> None:
+    raw = email.message_from_bytes(message(Parts(subject=subject, text="t", amp="a", html="h")).as_bytes())
+    assert str(make_header(decode_header(raw["Subject"]))) == subject
+
+
 def test_equal_input_gives_equal_bytes() -> None:
     assert message().as_bytes() == message().as_bytes()
 
@@ -109,6 +141,8 @@ def test_equal_input_gives_equal_bytes() -> None:
     [
         {"recipient": "nobody"},
         {"recipient": ""},
+        {"recipient": "a@example.com, b@example.com"},
+        {"sender": "a@example.com, b@example.com"},
         {"recipient": "a@example.com\r\nBcc: b@example.com"},
         {"sender": "Shop <shop>"},
         {"reply_to": "@example.com"},
