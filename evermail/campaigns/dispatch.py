@@ -1,7 +1,8 @@
 """Sends the messages of a campaign one by one: each once, to who still wants it, as fast as is allowed.
 
 What a server refuses for now is tried again after a while; what it refuses for good is told, and the rest
-goes on. Ctrl-C ends it between two messages.
+goes on. What was handed over and has no answer is not sent again, since it was perhaps delivered. Ctrl-C ends
+it between two messages.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from types import FrameType
 import msgspec
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from evermail.campaigns.journal import Journal
+from evermail.campaigns.journal import Journal, State
 from evermail.campaigns.outgoing import CannotSend, Outgoing, read_outgoing
-from evermail.campaigns.sending import Deferred, Mailer, NoConnection, SendingFailed
+from evermail.campaigns.sending import Deferred, Mailer, NoConnection, NoEntry, SendingFailed, Unconfirmed
 from evermail.stores import Store
 from evermail.suppression import is_suppressed
 from evermail.tokens import TokenSigner
@@ -32,16 +33,18 @@ STORE_TIMEOUT_S = 10.0
 
 
 class Sent(msgspec.Struct):
-    """What became of the messages so far. `earlier` are those that a run before this one sent."""
+    """What became of the messages so far. `earlier` are those that a run before this one sent,
+    `perhaps` those of this or an earlier run that were handed over without an answer."""
 
     sent: int = 0
     earlier: int = 0
     suppressed: int = 0
+    perhaps: int = 0
     failed: int = 0
 
     @property
     def done(self) -> int:
-        return self.sent + self.earlier + self.suppressed + self.failed
+        return self.sent + self.earlier + self.suppressed + self.perhaps + self.failed
 
 
 class Dispatch:
@@ -94,16 +97,28 @@ class Dispatch:
 
     def _one(self, message: Outgoing) -> None:
         journal = self._journal(message.file)
-        if journal.has(message):
+        state = journal.state(message)
+        if state is State.ACCEPTED:
             self.so_far.earlier += 1
+        elif state in (State.TRYING, State.PERHAPS):
+            self._perhaps(message, journal, "an earlier run ended before it had an answer")
         elif self._store is not None and is_suppressed(
             self._store, [message.person.shopper], timeout_s=STORE_TIMEOUT_S
         ):
             self.so_far.suppressed += 1
         else:
-            if self._mailer is not None:
-                self._hand_over(message, journal, self._mailer)
-            self.so_far.sent += 1
+            try:
+                if self._mailer is not None:
+                    self._hand_over(message, journal, self._mailer)
+            except Unconfirmed as problem:
+                self._perhaps(message, journal, str(problem))
+            else:
+                self.so_far.sent += 1
+
+    def _perhaps(self, message: Outgoing, journal: Journal, why: str) -> None:
+        self.so_far.perhaps += 1
+        remedy = f"to send it again, delete the lines with {message.key} from {journal.path}"
+        self._told(message.file, f"perhaps delivered: {why}; {remedy}")
 
     def _hand_over(self, message: Outgoing, journal: Journal, mailer: Mailer) -> None:
         wait = wait_exponential_jitter(initial=FIRST_WAIT_S, max=LONGEST_WAIT_S)
@@ -117,7 +132,20 @@ class Dispatch:
             with attempt:
                 self._keep_pace()
                 with self._interruption.held_off():
-                    journal.accepted(message, mailer.send(message))
+                    self._attempt(message, journal, mailer)
+
+    def _attempt(self, message: Outgoing, journal: Journal, mailer: Mailer) -> None:
+        """Tries once, with a line in the journal before: if it cannot be written, nothing goes out."""
+        journal.write(message, State.TRYING)
+        try:
+            answer = mailer.send(message)
+        except Unconfirmed as problem:
+            journal.write(message, State.PERHAPS, str(problem))
+            raise
+        except (SendingFailed, NoEntry) as problem:
+            journal.write(message, State.REFUSED, str(problem))
+            raise
+        journal.write(message, State.ACCEPTED, answer)
 
     def _keep_pace(self) -> None:
         now = self._monotonic()

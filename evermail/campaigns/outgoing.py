@@ -14,12 +14,13 @@ from pathlib import Path
 import msgspec
 
 from evermail.campaigns.check.token_life import PURPOSES
+from evermail.campaigns.folder import DESCRIPTION, MESSAGES, FolderRefused, read_description
 from evermail.tokens import InvalidToken, Purpose, Recipient, TokenSigner
 
 MAX_BYTES = 25_000_000
 """What Gmail takes at most, attachments included."""
 
-_TOKEN = re.compile(rf"/({'|'.join(PURPOSES)})\?t=([^&\"'\s<>]*)")
+_TOKEN = rf"/({'|'.join(PURPOSES)})\?t=([^&\"'\s<>]*)"
 _ANEW = "build the campaign anew: `evermail campaign build`"
 _WRONG_TOKEN = {
     "expired": ("its tokens have expired", _ANEW),
@@ -46,8 +47,9 @@ class Outgoing(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """This person's email of this campaign at this address, however often it is built. Names nobody."""
-        said = "\0".join((self.person.campaign, self.person.shopper, self.recipient.lower()))
+        """The email of this campaign at this address, however often it is built, and whatever the keys and
+        names of the person are by then. Names nobody."""
+        said = "\0".join((self.person.campaign, self.recipient.lower()))
         return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
@@ -67,7 +69,7 @@ def read_outgoing(file: Path, signer: TokenSigner) -> Outgoing:
     try:
         [sender] = _addresses(message, "From") or [""]
         recipients = [one for name in ("To", "Cc", "Bcc") for one in _addresses(message, name)]
-        person = _person(message, signer)
+        person = _person(message, signer, _tokens_of(file))
     except (MessageError, HeaderParseError, LookupError, ValueError):
         raise CannotSend(f"it is not a message that can be read; {_ANEW}") from None
     if not sender or not recipients:
@@ -81,15 +83,28 @@ def _addresses(message: EmailMessage, name: str) -> list[str]:
     return [one.addr_spec for header in message.get_all(name, []) for one in header.addresses]
 
 
-def _person(message: EmailMessage, signer: TokenSigner) -> Recipient:
+def _tokens_of(file: Path) -> re.Pattern[str]:
+    """Finds the tokens for the functions, which are at the endpoint of the build. Without a build it is not
+    known, and an address of anybody with such a path counts. Raises `CannotSend`."""
+    folder = file.resolve().parent
+    built = folder.parent if folder.name == MESSAGES else folder
+    if not (built / DESCRIPTION).is_file():
+        return re.compile(_TOKEN)
+    try:
+        return re.compile(re.escape(read_description(built).endpoint.rstrip("/")) + _TOKEN)
+    except FolderRefused as refused:
+        raise CannotSend(str(refused)) from None
+
+
+def _person(message: EmailMessage, signer: TokenSigner, tokens: re.Pattern[str]) -> Recipient:
     """Whom all the tokens are of. Raises `CannotSend`."""
-    found = {(Purpose.UNSUBSCRIBE, token) for _, token in _TOKEN.findall(str(message["List-Unsubscribe"]))}
+    found = {(Purpose.UNSUBSCRIBE, token) for _, token in tokens.findall(str(message["List-Unsubscribe"]))}
     if not found:
         raise CannotSend(
             f"nobody could unsubscribe from it: there is no List-Unsubscribe with a token; {_ANEW}"
         )
     for text in _texts(message):
-        found |= {(PURPOSES[endpoint], token) for endpoint, token in _TOKEN.findall(text)}
+        found |= {(PURPOSES[endpoint], token) for endpoint, token in tokens.findall(text)}
     try:
         people = {signer.verify(token, purpose=purpose) for purpose, token in found}
     except InvalidToken as invalid:

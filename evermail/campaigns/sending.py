@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import smtplib
+import socket
 import ssl
 from ipaddress import ip_address
 from types import TracebackType
@@ -14,6 +16,12 @@ from evermail.campaigns.outgoing import Outgoing
 
 TIMEOUT_S = 60.0
 """Of one answer. RFC 5321 (4.5.3.2) has senders wait for minutes, but nobody watches those."""
+
+DELIVERY_TIMEOUT_S = 600.0
+"""Of the answer to a whole message (RFC 5321, 4.5.3.2.6): who gives up before may have it delivered twice."""
+
+_GO_ON = 354
+"""To DATA: now the message."""
 
 _CLOSING = 421
 """The server is about to close the connection."""
@@ -58,6 +66,10 @@ class NoConnection(Deferred):
     """There is no connection now, so no message would be accepted."""
 
 
+class Unconfirmed(SendingFailed):
+    """It was handed over without an answer: it was perhaps delivered, and once more would be twice."""
+
+
 class NoEntry(Exception):
     """The server does not let us in, however often one tries. The text says why."""
 
@@ -86,10 +98,11 @@ class Mailer:
         try:
             _require(smtp.mail(message.sender))
             _require(smtp.rcpt(message.recipient))
-            answer = _require(smtp.data(message.data))
-        except smtplib.SMTPDataError as error:  # of the command: the message itself was not asked for
-            self._clear(smtp, error.smtp_code)
-            raise _failure(error.smtp_code, error.smtp_error) from None
+            code, text = smtp.docmd("DATA")
+            if code != _GO_ON:
+                raise _Answered(code, text)
+            smtp.send(_dotted(message.data))
+            answer = _require(self._delivered(smtp))
         except _Answered as answered:
             if answered.code == _NOT_LET_IN:
                 raise NoEntry(f"it wants more before it takes an email: {_plain(answered.text)}") from None
@@ -100,6 +113,22 @@ class Mailer:
             raise Deferred(f"the connection was lost: {_brief(lost)}") from None
         return answer
 
+    def _delivered(self, smtp: smtplib.SMTP) -> tuple[int, bytes]:
+        """Ends a message, and what the server says to it. Raises `Unconfirmed`."""
+        assert smtp.sock is not None  # noqa: S101 (it has just sent)
+        try:
+            smtp.sock.settimeout(DELIVERY_TIMEOUT_S)
+            smtp.send(b".\r\n")
+            code, text = smtp.getreply()
+            smtp.sock.settimeout(TIMEOUT_S)
+        except (smtplib.SMTPException, OSError) as lost:
+            self._drop()
+            raise Unconfirmed(f"the connection was lost after it was handed over: {_brief(lost)}") from None
+        if not (200 <= code < 300 or 400 <= code < 600):
+            self._drop()
+            raise Unconfirmed(f"the server's answer to it is none: {code} {_plain(text)}".rstrip())
+        return code, text
+
     def _connected(self) -> smtplib.SMTP:
         server = self._server
         try:
@@ -109,6 +138,9 @@ class Mailer:
         except (smtplib.SMTPException, OSError, UnicodeError) as problem:
             raise NoConnection(f"{server} does not answer: {_brief(problem)}") from None
         try:
+            assert smtp.sock is not None  # noqa: S101 (it is connected)
+            # The few bytes that end a message would wait for the server to confirm those before
+            smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if server.starttls:
                 smtp.starttls(context=ssl.create_default_context())
             smtp.ehlo_or_helo_if_needed()
@@ -151,6 +183,12 @@ def _require(answer: tuple[int, bytes]) -> str:
     if not 200 <= code < 300:
         raise _Answered(code, text)
     return _plain(text)
+
+
+def _dotted(data: bytes) -> bytes:
+    """Lines as they travel, without the one that ends them (RFC 5321, 4.5.2)."""
+    quoted = re.sub(rb"(?m)^\.", b"..", data)
+    return quoted if quoted.endswith(b"\r\n") else quoted + b"\r\n"
 
 
 def _failure(code: int, text: bytes | str) -> SendingFailed:

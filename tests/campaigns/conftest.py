@@ -27,7 +27,8 @@ def build(tmp_path: Path) -> Path:
     """A folder as `evermail campaign build --esp smtp` makes it, for ann, ben and cleo."""
     folder = tmp_path / "autumn"
     (folder / MESSAGES).mkdir(parents=True)
-    built = Built(template="t", service="smtp", campaign="autumn", endpoint="https://live.example", sent_at=1)
+    endpoint = sample_context("recommended_for_you").endpoint
+    built = Built(template="t", service="smtp", campaign="autumn", endpoint=endpoint, sent_at=1)
     write_description(folder, built)
     for number, name in enumerate(("ann", "ben", "cleo"), start=1):
         _write_message(folder / MESSAGES / f"{number:06}.eml", name, TokenSigner([TOKEN_KEY]))

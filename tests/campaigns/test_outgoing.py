@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from evermail import clock
 from evermail.campaigns.folder import message_files
 from evermail.campaigns.outgoing import CannotSend, read_outgoing
-from evermail.tokens import TokenSigner
+from evermail.tokens import Recipient, TokenSigner
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,23 @@ def test_tokens_of_two_people_keep_a_message_here(build: Path, token_key: str) -
     file.write_bytes(header.sub(header.search(ben)[0], ann))  # type: ignore[index]
     with pytest.raises(CannotSend, match="several people"):
         read_outgoing(file, TokenSigner([token_key]))
+
+
+def test_a_page_of_the_shop_with_a_path_of_the_functions_has_no_token(build: Path, token_key: str) -> None:
+    file = message_files(build)[0]
+    head, _, body = file.read_bytes().partition(b"text/plain")
+    link = b"\r\n\r\nhttps://shop.example/feedback?t=3Dabc\r\n"
+    file.write_bytes(head + b"text/plain" + body.replace(b"\r\n\r\n", link, 1))
+    signer = TokenSigner([token_key])
+    assert read_outgoing(file, signer).recipient == "ann@mail.example"
+    elsewhere = build.parent / "one.eml"
+    elsewhere.write_bytes(file.read_bytes())
+    with pytest.raises(CannotSend, match="not filled in, or not signed"):
+        read_outgoing(elsewhere, signer)
+
+
+def test_a_person_of_another_name_has_the_same_email(build: Path, token_key: str) -> None:
+    message = read_outgoing(message_files(build)[0], TokenSigner([token_key]))
+    renamed = msgspec.structs.replace(message, person=Recipient("k2.other", "autumn"))
+    other = msgspec.structs.replace(message, person=Recipient(message.person.shopper, "winter"))
+    assert renamed.key == message.key != other.key

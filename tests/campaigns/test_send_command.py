@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mail_server: MailServer
 
 def test_a_folder_is_sent_once(build: Path, run: Run, mail_server: MailServer) -> None:
     first = run("autumn")
-    assert (first.exit_code, first.stdout, first.stderr) == (0, "3 sent\n", "")
+    assert (first.exit_code, first.stdout, first.stderr) == (0, "3 sent\n", f"{module.UNCHECKED}\n")
     assert [str(one["To"]) for one in mail_server.messages] == [
         "ann@mail.example", "ben@mail.example", "cleo@mail.example",
     ]  # fmt: skip
@@ -66,7 +67,7 @@ def test_a_dry_run_looks_and_sends_nothing(build: Path, run: Run, mail_server: M
     result = run("autumn", "--dry-run")
     assert result.exit_code == options.FINDINGS
     assert result.stdout == "2 would be sent, 1 not sent as told above\n"
-    assert result.stderr.startswith("autumn/messages/000002.eml: nobody could unsubscribe from it")
+    assert "\nautumn/messages/000002.eml: nobody could unsubscribe from it" in result.stderr
     assert mail_server.connections == 0
     assert not list(Path().rglob("*.jsonl"))
     assert run("autumn").stdout == "2 sent, 1 not sent as told above\n"
@@ -79,7 +80,26 @@ def test_what_is_rejected_is_told_and_the_rest_goes_on(
     result = run("autumn")
     assert result.exit_code == options.FINDINGS
     assert result.stdout == "2 sent, 1 not sent as told above\n"
-    assert result.stderr == "autumn/messages/000001.eml: the server answered 550 5.1.1 no such user\n"
+    told = "autumn/messages/000001.eml: the server answered 550 5.1.1 no such user"
+    assert result.stderr.splitlines() == [module.UNCHECKED, told]
+
+
+def test_what_was_perhaps_delivered_is_told_with_how_to_send_it_again(
+    build: Path, run: Run, mail_server: MailServer
+) -> None:
+    mail_server.answers["ann@mail.example"] = ["DATA:gone"]
+    for stdout in ("2 sent", "0 sent, 2 sent before"):
+        result = run("autumn")
+        assert result.exit_code == options.FINDINGS
+        assert result.stdout == f"{stdout}, 1 perhaps delivered as told above\n"
+        assert "autumn/messages/000001.eml: perhaps delivered: " in result.stderr
+    told = re.search(r"to send it again, delete the lines with (\w+) from (\S+)", result.stderr)
+    assert told is not None
+    journal = Path(told[2])
+    kept = [line for line in journal.read_text().splitlines(keepends=True) if told[1] not in line]
+    journal.write_text("".join(kept))
+    assert run("autumn").stdout == "1 sent, 2 sent before\n"
+    assert len(mail_server.messages) == 3
 
 
 def test_who_wants_no_email_gets_none(build: Path, run: Run, mail_server: MailServer) -> None:
@@ -88,6 +108,7 @@ def test_who_wants_no_email_gets_none(build: Path, run: Run, mail_server: MailSe
     store.close()
     result = run("autumn", "--store", "sqlite:///store.sqlite3")
     assert (result.exit_code, result.stdout) == (0, "2 sent, 1 left out who want no email\n")
+    assert not result.stderr
     assert len(mail_server.messages) == 2
 
 
@@ -128,6 +149,7 @@ def test_ctrl_c_ends_it_with_a_summary(
     result = run("autumn")
     assert result.exit_code == INTERRUPTED
     assert result.stderr.splitlines() == [
+        module.UNCHECKED,
         "1 sent",
         "evermail campaign send: ended by Ctrl-C",
         "2 of 3 are left: the same command goes on with them",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import resource
 import signal
+import smtplib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,8 +20,8 @@ from evermail.campaigns.check.mime import parsed, parts_of
 from evermail.campaigns.dispatch import TRIES, Dispatch
 from evermail.campaigns.folder import message_files
 from evermail.campaigns.journal import Journal, JournalRefused, journal_of
-from evermail.campaigns.sending import Mailer, NoConnection, Server
-from evermail.documents import Suppression
+from evermail.campaigns.sending import TIMEOUT_S, Mailer, NoConnection, Server
+from evermail.documents import Profile, Suppression
 from evermail.stores.sqlite import SqliteStore
 from evermail.tokens import TokenSigner
 
@@ -120,7 +122,9 @@ def test_what_is_built_anew_is_not_sent_again(
     assert recipients(mail_server) == ["ann", "ben", "cleo", "dora"]
 
 
-@pytest.mark.parametrize("answer", ["451 4.7.1 greylisted", "DATA:452 4.3.1 full", "421 busy", "DATA:gone"])
+@pytest.mark.parametrize(
+    "answer", ["451 4.7.1 greylisted", "DATA:452 4.3.1 full", "421 busy", "DATA:421 busy"]
+)
 def test_what_is_refused_for_now_is_tried_again_after_a_while(
     run: Callable[..., Run], mail_server: MailServer, answer: str
 ) -> None:
@@ -130,6 +134,58 @@ def test_what_is_refused_for_now_is_tried_again_after_a_while(
     assert recipients(mail_server) == ["ann", "ben", "cleo"]
     assert len(sent.slept) == TRIES - 1
     assert all(2**n <= seconds <= 2**n + 1 for n, seconds in enumerate(sent.slept))
+
+
+@pytest.mark.parametrize("answer", ["DATA:gone", "DATA:what?"])
+def test_what_is_handed_over_without_an_answer_is_not_sent_again(
+    run: Callable[..., Run], mail_server: MailServer, answer: str
+) -> None:
+    mail_server.answers["ben@mail.example"] = [answer]
+    first, second = run()(), run()()
+    assert (first.so_far.sent, first.so_far.perhaps, first.so_far.failed) == (2, 1, 0)
+    assert (second.so_far.sent, second.so_far.perhaps, second.so_far.earlier) == (0, 1, 2)
+    assert "000002.eml: perhaps delivered" in first.told[0]
+    assert mail_server.attempts.count("ben@mail.example") == 1
+    assert not first.slept
+
+
+def test_the_answer_to_a_whole_message_is_waited_for_ten_minutes(
+    run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float | None] = []
+    getreply = smtplib.SMTP.getreply
+
+    def noted(smtp: smtplib.SMTP) -> tuple[int, bytes]:
+        waits.append(smtp.sock.gettimeout() if smtp.sock is not None else None)
+        return getreply(smtp)
+
+    monkeypatch.setattr(smtplib.SMTP, "getreply", noted)
+    run()()
+    assert waits.count(600.0) == 3
+    assert waits[-1] == TIMEOUT_S
+
+
+def test_a_full_disk_ends_it_before_anything_goes_out(
+    run: Callable[..., Run], mail_server: MailServer
+) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(JournalRefused, match="cannot be written"):
+            run()()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not mail_server.accepted
+    assert run()().so_far.sent == 3
+
+
+def test_a_journal_stays_since_another_run_may_have_opened_it(tmp_path: Path) -> None:
+    path = tmp_path / "sent.jsonl"
+    with Journal(path, only_read=True):
+        assert not path.exists()
+    with Journal(path):
+        pass
+    assert path.exists()
 
 
 def test_what_stays_refused_is_told_and_the_rest_goes_on(
@@ -180,6 +236,17 @@ def test_nothing_goes_to_who_wants_none(
     store.close()
 
 
+def test_nothing_goes_to_a_name_that_has_moved_to_who_wants_none(
+    run: Callable[..., Run], mail_server: MailServer, tmp_path: Path
+) -> None:
+    store = SqliteStore(tmp_path / "store.sqlite3")
+    moved = Profile(id="k1.ben", version=1, updated_at=1, as_of=1, events=0, moved_to="k1.user")
+    store.put_many([moved, Suppression(id="k1.user", version=1, updated_at=1, reason="test")])
+    assert run(store=store)().so_far.suppressed == 1
+    assert recipients(mail_server) == ["ann", "cleo"]
+    store.close()
+
+
 def test_ctrl_c_ends_it_once_the_message_is_through(run: Callable[..., Run], mail_server: MailServer) -> None:
     taken = mail_server.handle_DATA
 
@@ -208,8 +275,10 @@ def test_a_line_that_a_power_cut_broke_is_let_go(run: Callable[..., Run], mail_s
     data = sending.journal_path.read_bytes()
     sending.journal_path.write_bytes(data[:-5])
     again = run()()
-    assert (again.so_far.sent, again.so_far.earlier) == (1, 2)
-    assert len(sending.journal_path.read_bytes().splitlines()) == 3
+    assert (again.so_far.sent, again.so_far.earlier, again.so_far.perhaps) == (0, 2, 1)
+    assert "000003.eml: perhaps delivered: an earlier run ended before it had an answer" in again.told[0]
+    assert sending.journal_path.read_bytes() == b"".join(data.splitlines(keepends=True)[:-1])
+    assert len(mail_server.accepted) == 3
 
 
 def test_a_journal_that_is_none_is_refused(run: Callable[..., Run], mail_server: MailServer) -> None:

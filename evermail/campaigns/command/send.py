@@ -23,6 +23,7 @@ from evermail.stores import StoreError
 
 PASSWORD = "EVERMAIL_SMTP_PASSWORD"  # noqa: S105 (a variable's name)
 INTERRUPTED = 130
+UNCHECKED = "not checked who wants no email: that takes --store"
 _TLS_AT_ONCE = 465
 
 _end = ending("send")
@@ -54,8 +55,9 @@ def send(
     Not sent: a message with tokens that the functions would refuse (EVERMAIL_TOKEN_KEYS, as they have it),
     such as expired ones; and, with --store, one to somebody who wants no email. What the server accepted
     stands in a journal beside the folder, so that a run that was ended goes on where it was. What is refused
-    for now is tried again for a while. Exit code 1: some could not be sent; 3: the server or the store did
-    not answer.
+    for now is tried again for a while; what was handed over without an answer was perhaps delivered, and is
+    not sent again. Exit code 1: some could not be sent, or were perhaps; 3: the server or the store did not
+    answer.
 
     \b
     Examples:
@@ -65,9 +67,11 @@ def send(
     server = _server(smtp, starttls, user)
     signer = the_token_signer(_end)
     files = _files(messages)
+    if not store:
+        print(UNCHECKED, file=sys.stderr)
     with (
         opened(store, _end, must_exist=True) if store else nullcontext() as reading,
-        _journals() as journal,
+        _journals(only_read=dry_run) as journal,
         Mailer(server) as mailer,
         _progress(len(files)) as show,
     ):
@@ -90,7 +94,7 @@ def send(
     if dispatch.so_far.earlier:
         journals = ", ".join(sorted({str(journal_of(file)) for file in files}))
         print(f"what was sent before stands in {journals}: delete it to send all again", file=sys.stderr)
-    if dispatch.so_far.failed:
+    if dispatch.so_far.failed or dispatch.so_far.perhaps:
         raise typer.Exit(FINDINGS)
 
 
@@ -127,7 +131,7 @@ def _files(messages: list[Path]) -> list[Path]:
 
 
 @contextmanager
-def _journals() -> Iterator[Callable[[Path], Journal]]:
+def _journals(*, only_read: bool) -> Iterator[Callable[[Path], Journal]]:
     """The journal of a file, opened when first asked for, and all closed in the end."""
     with ExitStack() as stack:
         known: dict[Path, Journal] = {}
@@ -135,7 +139,7 @@ def _journals() -> Iterator[Callable[[Path], Journal]]:
         def journal(file: Path) -> Journal:
             path = journal_of(file)
             if path not in known:
-                known[path] = stack.enter_context(Journal(path))
+                known[path] = stack.enter_context(Journal(path, only_read=only_read))
             return known[path]
 
         yield journal
@@ -157,6 +161,8 @@ def _summary(so_far: Sent, *, dry_run: bool = False) -> str:
         parts.append(f"{so_far.earlier:,} sent before")
     if so_far.suppressed:
         parts.append(f"{so_far.suppressed:,} left out who want no email")
+    if so_far.perhaps:
+        parts.append(f"{so_far.perhaps:,} perhaps delivered as told above")
     if so_far.failed:
         parts.append(f"{so_far.failed:,} not sent as told above")
     return ", ".join(parts)
