@@ -36,7 +36,7 @@ currency: EUR                          # what prices are in (ISO 4217)
 #   ink: "#1d2320"                     # text on it
 #   muted: "#626862"                   # secondary text
 #   line: "#e6e2da"                    # hairlines
-# dark:                                # of the HTML part: mail clients show the AMP part in light colours only
+# dark:                                # of the HTML part; mail clients show AMP in light colours only
 #   accent: "#a9d3bd"
 
 # Lists of fonts, the last of them serif, sans-serif or monospace: a reader sees the first that is there.
