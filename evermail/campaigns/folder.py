@@ -9,7 +9,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +25,12 @@ STEPS = "STEPS.md"
 MESSAGES = "messages"
 PART_FILES = {"subject": "subject.txt", "text": "email.txt", "amp": "amp.html", "html": "email.html"}
 """The file of each part."""
+
+_OURS = re.compile(
+    "|".join(map(re.escape, (DESCRIPTION, STEPS, MESSAGES, *PART_FILES.values(), "message.eml")))
+    + r"|payload(-\d+)?\.json"
+)
+"""What builds and exports write."""
 
 
 class Built(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,20 +58,47 @@ def fresh(path: Path) -> Iterator[Path]:
     """
     if path.exists() and not path.is_dir():
         raise FolderRefused(f"{path} is a file; name a folder")
-    if path.is_dir() and any(path.iterdir()) and not (path / DESCRIPTION).is_file():
-        raise FolderRefused(f"{path} holds something else than an earlier build; name a new folder")
-    working = path.with_name(f".{path.name}.building")
+    path = path.resolve()
+    _require_a_build(path)
     try:
-        shutil.rmtree(working, ignore_errors=True)
-        working.mkdir(parents=True)
-        yield working
+        path.parent.mkdir(parents=True, exist_ok=True)
+        working = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as problem:
+        raise FolderRefused(f"{problem.filename or path} cannot be written: {problem.strerror}") from None
+    new, old = working / "new", working / "old"
+    try:
+        new.mkdir()
+        yield new
+        _require_a_build(path)
         if path.is_dir():
-            shutil.rmtree(path)
-        working.replace(path)
+            path.replace(old)
+        try:
+            new.replace(path)
+        except OSError:
+            if old.is_dir():
+                old.replace(path)
+            raise
     except OSError as problem:
         raise FolderRefused(f"{problem.filename or path} cannot be written: {problem.strerror}") from None
     finally:
         shutil.rmtree(working, ignore_errors=True)
+
+
+def _require_a_build(path: Path) -> None:
+    """Raises `FolderRefused` for what is neither nothing, nor empty, nor a build and nothing else."""
+    if path.exists() and not path.is_dir():
+        raise FolderRefused(f"{path} is a file; name a folder")
+    there = sorted(path.iterdir()) if path.is_dir() else []
+    if not there:
+        return
+    try:
+        read_description(path)
+    except FolderRefused:
+        raise FolderRefused(f"{path} holds something else than an earlier build; name a new folder") from None
+    for one in there:
+        if not _OURS.fullmatch(one.name):
+            what = f"{path} holds an earlier build, and {one.name}, which no build made"
+            raise FolderRefused(f"{what}; move that away, or name a new folder")
 
 
 def write_parts(folder: Path, parts: Parts) -> None:

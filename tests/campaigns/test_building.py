@@ -24,7 +24,14 @@ from evermail.campaigns.addressing import (
 from evermail.campaigns.building import EXAMPLE, Order, write_for_all
 from evermail.campaigns.context import Tokens
 from evermail.campaigns.dialects import DIALECTS
-from evermail.campaigns.folder import FolderRefused, fresh, read_description, read_parts
+from evermail.campaigns.folder import (
+    Built,
+    FolderRefused,
+    fresh,
+    read_description,
+    read_parts,
+    write_description,
+)
 from evermail.campaigns.merge import TOKEN_FIELDS, Field, harmless
 from evermail.campaigns.snapshot import SLOTS, Snapshot
 from evermail.documents import Product, Suppression
@@ -185,35 +192,6 @@ class TestSnapshot:
         assert Snapshot(store).for_shopper("k1.1", "autumn") == []
 
 
-class TestFolder:
-    def test_takes_its_place_as_a_whole_and_an_earlier_build_goes(self, tmp_path: Path) -> None:
-        out = tmp_path / "out"
-        for kept in ("first", "second"):
-            with fresh(out) as folder:
-                (folder / "build.json").write_text("{}")
-                (folder / kept).write_text("")
-        assert sorted(path.name for path in out.iterdir()) == ["build.json", "second"]
-        assert [path.name for path in tmp_path.iterdir()] == ["out"]
-
-    def test_a_build_that_fails_leaves_the_earlier_one(self, tmp_path: Path) -> None:
-        out = tmp_path / "out"
-        with fresh(out) as folder:
-            (folder / "build.json").write_text("{}")
-        with pytest.raises(CannotAddress), fresh(out):
-            raise CannotAddress("broken")
-        assert [path.name for path in out.iterdir()] == ["build.json"]
-        assert [path.name for path in tmp_path.iterdir()] == ["out"]
-
-    def test_other_folders_and_files_are_left_alone(self, tmp_path: Path) -> None:
-        (tmp_path / "mine").mkdir()
-        (tmp_path / "mine" / "thesis.txt").write_text("years of work")
-        (tmp_path / "file").write_text("")
-        for name in ("mine", "file"):
-            with pytest.raises(FolderRefused), fresh(tmp_path / name):
-                pytest.fail("it was opened")
-        assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
-
-
 class TestWriteForAll:
     def test_without_recipients_the_payload_has_an_example(self, tmp_path: Path) -> None:
         number = write_for_all(tmp_path, order(), DIALECTS["sparkpost"], RENDERER, Snapshot(None))
@@ -259,3 +237,53 @@ class TestWriteForAll:
         for field in Field:
             wanted = str(field) in parts.amp + parts.html + parts.text or field is Field.UNSUBSCRIBE
             assert (f"`{field}`" in steps) is wanted
+
+
+class TestFolder:
+    """A build replaces an earlier one, and nothing else."""
+
+    BUILT = Built(template="t", service="smtp", campaign="c", endpoint="https://e.example", sent_at=1)
+
+    def test_of_a_build_nothing_stays(self, tmp_path: Path) -> None:
+        for name in ("email.html", "amp.html"):
+            with fresh(tmp_path / "out") as folder:
+                write_description(folder, self.BUILT)
+                (folder / name).write_text(name)
+        assert {one.name for one in (tmp_path / "out").iterdir()} == {"build.json", "amp.html"}
+        assert [one.name for one in tmp_path.iterdir()] == ["out"]
+
+    def test_a_file_is_no_folder(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("mine")
+        with pytest.raises(FolderRefused, match="a file"), fresh(tmp_path / "file"):
+            pass
+
+    @pytest.mark.parametrize("description", ['{"scripts": {}}', "", None])
+    def test_a_folder_of_somebody_elses_is_left_alone(self, tmp_path: Path, description: str | None) -> None:
+        (tmp_path / "precious.txt").write_text("mine")
+        if description is not None:
+            (tmp_path / "build.json").write_text(description)
+        with pytest.raises(FolderRefused, match="something else"), fresh(tmp_path):
+            pass
+        assert (tmp_path / "precious.txt").read_text() == "mine"
+
+    def test_what_lies_beside_a_build_is_left_alone_and_named(self, tmp_path: Path) -> None:
+        write_description(tmp_path, self.BUILT)
+        (tmp_path / "audience.csv").write_text("mine")
+        with pytest.raises(FolderRefused, match="and audience"), fresh(tmp_path):
+            pass
+        assert (tmp_path / "audience.csv").read_text() == "mine"
+
+    def test_a_build_that_fails_leaves_the_earlier_one(self, tmp_path: Path) -> None:
+        (tmp_path / "out").mkdir()
+        write_description(tmp_path / "out", self.BUILT)
+        with pytest.raises(ZeroDivisionError), fresh(tmp_path / "out"):
+            raise ZeroDivisionError
+        assert [one.name for one in tmp_path.rglob("*")] == ["out", "build.json"]
+
+    def test_the_folder_one_is_in_may_be_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        inside = tmp_path / "out"
+        inside.mkdir()
+        monkeypatch.chdir(inside)
+        with fresh(Path()) as folder:
+            write_description(folder, self.BUILT)
+        assert [one.name for one in inside.iterdir()] == ["build.json"]

@@ -74,7 +74,7 @@ def _is_profile(key: Key) -> bool:
 def _is_a_word(profile: dict[str, Any]) -> bool:
     """Whether a profile says no more than where to look."""
     says = {name for name, value in profile.items() if value} - {"id", "as_of"}
-    return says == {"moved_to"} and profile["moved_to"].startswith("k2.")
+    return says == {"moved_to", "renamed"} and profile["moved_to"].startswith("k2.")
 
 
 def _led_on(document: dict[str, Any], former: dict[Key, dict[str, Any]]) -> dict[str, Any]:
