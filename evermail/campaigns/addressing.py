@@ -11,10 +11,12 @@ from pathlib import Path
 
 import msgspec
 
+from evermail.campaigns.aliases import chosen
 from evermail.campaigns.context import Tokens
 from evermail.campaigns.merge import ITEM_FIELDS, Field, harmless
 from evermail.campaigns.recipients import names_of_row, read_recipients
 from evermail.campaigns.snapshot import Snapshot
+from evermail.person import Name
 from evermail.pseudonyms import Pseudonymizer
 from evermail.serving import RecommendedItem
 from evermail.tokens import Recipient
@@ -28,12 +30,14 @@ MOST_TOLD = 20
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """One recipient. `recipient` names them in tokens; `names` are all pseudonyms that they may be known by.
-    `place` is where they stand in a file, for messages."""
+    """One recipient. `recipient` names them in tokens, unless a store knows a better one of their `aliases`,
+    from the oldest to the newest; `names` are all pseudonyms that they may be known by. `place` is where they
+    stand in a file, for messages."""
 
     email: str
     recipient: Recipient
     names: tuple[str, ...]
+    aliases: tuple[Name, ...] = ()
     first_name: str = ""
     item_ids: tuple[str, ...] = ()
     place: str = ""
@@ -63,15 +67,16 @@ def people(path: Path, campaign: str, pseudonyms: Pseudonymizer | None, wrong: W
     """Those of a file, as they come; what is wrong with others is noted. Without `pseudonyms` each must have
     a `shopper`. Raises `AudienceRefused` for a file that cannot be used at all."""
     for row in read_recipients(path, wrong=lambda problem: wrong.add(problem.told(path))):
-        names = names_of_row(row, pseudonyms)
-        if isinstance(names, Problem):
-            wrong.add(names.told(path))
+        called = names_of_row(row, pseudonyms)
+        if isinstance(called, Problem):
+            wrong.add(called.told(path))
             continue
-        name = names[0]
+        name = called.aliases[0]
         yield Person(
             email=row.email,
             recipient=Recipient(name.pseudonym, campaign, name.kind),
-            names=tuple(dict.fromkeys(one.pseudonym for one in names)),
+            names=called.pseudonyms,
+            aliases=called.aliases,
             first_name=row.first_name or "",
             item_ids=row.item_ids,
             place=f"{path}:{row.line}",
@@ -112,6 +117,7 @@ class Addressing:
             suppressed = self._snapshot.suppressed(name for person in batch for name in person.names)
             wanted = [person for person in batch if suppressed.isdisjoint(person.names)]
             self.left_out += len(batch) - len(wanted)
+            wanted = self._by_known_names(wanted)
             ids = (item_id for person in wanted for item_id in person.item_ids) if self._about else ()
             products = self._snapshot.products(ids)
             for person in wanted:
@@ -122,6 +128,19 @@ class Addressing:
                 else:
                     yield one
         self._wrong.refuse()
+
+    def _by_known_names(self, people: list[Person]) -> list[Person]:
+        """The same, each named as the store knows them."""
+        several = [person for person in people if len(person.aliases) > 1]
+        names = iter(chosen([person.aliases for person in several], self._snapshot.with_profiles))
+        found = []
+        for person in people:
+            if len(person.aliases) > 1:
+                name = next(names)
+                recipient = Recipient(name.pseudonym, person.recipient.campaign, name.kind)
+                person = msgspec.structs.replace(person, recipient=recipient)
+            found.append(person)
+        return found
 
     def _products(self, person: Person, products: dict[str, RecommendedItem]) -> list[RecommendedItem]:
         """Raises `ValueError`."""

@@ -23,6 +23,7 @@ from pathlib import Path
 import msgspec
 
 from evermail.campaigns.audience import Audience, Line
+from evermail.campaigns.placeholders import is_no_first_name, is_placeholder, is_rounded
 from evermail.events import Refusal
 from evermail.events.checks import IDENTIFIERS, check_identifier, check_item_id
 from evermail.person import Name, names_of
@@ -52,6 +53,19 @@ class Row(msgspec.Struct, frozen=True):
     shopper: str | None = None
     first_name: str | None = None
     item_ids: tuple[str, ...] = ()
+
+
+class Called(msgspec.Struct, frozen=True):
+    """What a person is called. The email goes by one of `aliases`, the names of one identifier from the
+    oldest key to the newest; `others` are those of their other identifiers."""
+
+    aliases: tuple[Name, ...]
+    others: tuple[Name, ...] = ()
+
+    @property
+    def pseudonyms(self) -> tuple[str, ...]:
+        """All of them."""
+        return tuple(dict.fromkeys(name.pseudonym for name in self.aliases + self.others))
 
 
 def read_recipients(path: Path, *, wrong: Callable[[Problem], None] | None = None) -> Iterator[Row]:
@@ -84,31 +98,41 @@ def rows(audience: Audience, *, needs_email: bool = True) -> Iterator[tuple[Line
             row = read(line)
             if isinstance(row, Problem):
                 yield row
-            elif row.email and (before := seen.line_of(row.email, row.line)) is not None:
-                yield Problem(
-                    row.line, f"the email address of line {before} is here again", "keep one of them"
-                )
+            elif (again := _again(row, seen)) is not None:
+                yield again
             else:
                 yield line, row
 
 
-def names_of_row(row: Row, pseudonyms: Pseudonymizer | None) -> list[Name] | Problem:
-    """What the shopper of a row is called: the name for the email first, as the pipeline makes it, then all
-    others of the same person, under every key. `shopper` goes before `user_id`, and that before `client_id`.
-    """
-    names: list[Name] = []
+def _again(row: Row, seen: _Seen) -> Problem | None:
+    """What of an earlier row is here again. Without addresses, nobody gets an email of somebody else's."""
+    if not row.email:
+        return None
+    if (before := seen.line_of("email", row.email.lower(), row.line)) is not None:
+        return Problem(row.line, f"the email address of line {before} is here again", "keep one of them")
+    if row.user_id is not None and (before := seen.line_of("user_id", row.user_id, row.line)) is not None:
+        what = f"the user_id of line {before} is here again, with another email address"
+        return Problem(row.line, what, "keep the one that is theirs, and give the other its own user_id")
+    return None
+
+
+def names_of_row(row: Row, pseudonyms: Pseudonymizer | None) -> Called | Problem:
+    """What the shopper of a row is called, under every key. The email goes by `shopper` before `user_id`, and
+    by that before `client_id`."""
+    groups: list[list[Name]] = []
     if row.shopper is not None:
         if pseudonyms is not None and not pseudonyms.knows(row.shopper):
             what = "the pseudonym in `shopper` is of none of our keys"
             return Problem(row.line, what, "is EVERMAIL_PSEUDONYM_KEYS that of the job?")
-        names.append(Name("user", row.shopper))
+        groups.append([Name("user", row.shopper)])
     for kind, identifier in (("user", row.user_id), ("client", row.client_id)):
         if identifier is not None and pseudonyms is not None:
-            names += names_of(pseudonyms, kind, identifier)  # type: ignore[arg-type]
-    if not names:
+            groups.append(names_of(pseudonyms, kind, identifier)[::-1])  # type: ignore[arg-type]
+    if not groups:
         remedy = "set it as the job has it, or give a `shopper`"
         return Problem(row.line, "a user_id or client_id needs EVERMAIL_PSEUDONYM_KEYS", remedy)
-    return list(dict.fromkeys(names))
+    first, *others = groups
+    return Called(tuple(first), tuple(name for names in others for name in names))
 
 
 class _Reader:
@@ -133,6 +157,8 @@ class _Reader:
             names = {name: value[name] for name in NAMES if value.get(name)}
             _check_names(names)
             first_name = value.get("first_name") or None
+            if first_name is not None and is_no_first_name(first_name):
+                first_name = None
             if first_name is not None and len(first_name) > MAX_FIRST_NAME_CHARS:
                 what = (
                     f"first_name has {len(first_name)} characters, at most {MAX_FIRST_NAME_CHARS} are allowed"
@@ -155,15 +181,15 @@ class _Wrong(Exception):
 
 
 class _Seen:
-    """The email addresses so far, with their lines: on disk once they are many, so that memory stays flat.
+    """Addresses and user_ids so far, with their lines: on disk once they are many, so that memory stays flat.
 
-    Digests with a secret of their own stand for them: no address is left in a file.
+    Digests with a secret of their own stand for them: nothing that names anybody is left in a file.
     """
 
     def __init__(self) -> None:
         self._secret = secrets.token_bytes(16)
         self._lines = sqlite3.connect("", isolation_level=None)
-        self._lines.execute("CREATE TABLE seen (address INTEGER PRIMARY KEY, line INTEGER)")
+        self._lines.execute("CREATE TABLE seen (value INTEGER PRIMARY KEY, line INTEGER)")
         self._lines.execute("BEGIN")
 
     def __enter__(self) -> _Seen:
@@ -172,14 +198,14 @@ class _Seen:
     def __exit__(self, *_: object) -> None:
         self._lines.close()
 
-    def line_of(self, email: str, line: int) -> int | None:
-        """The line in which an address was before; None for a new one, which is in `line` from now on."""
-        digest = hashlib.blake2b(email.lower().encode(), digest_size=8, key=self._secret).digest()
-        address = int.from_bytes(digest, "big", signed=True)
+    def line_of(self, column: str, text: str, line: int) -> int | None:
+        """The line in which a column had this before; None if it is new, and in `line` from now on."""
+        digest = hashlib.blake2b(f"{column}\0{text}".encode(), digest_size=8, key=self._secret).digest()
+        value = int.from_bytes(digest, "big", signed=True)
         try:
-            self._lines.execute("INSERT INTO seen VALUES (?, ?)", (address, line))
+            self._lines.execute("INSERT INTO seen VALUES (?, ?)", (value, line))
         except sqlite3.IntegrityError:
-            found = self._lines.execute("SELECT line FROM seen WHERE address = ?", (address,)).fetchone()
+            found = self._lines.execute("SELECT line FROM seen WHERE value = ?", (value,)).fetchone()
             return int(found[0])
         return None
 
@@ -218,6 +244,11 @@ def _check_names(names: dict[str, str]) -> None:
     if not names:
         raise _Wrong("nothing says who this is", "give a user_id, client_id or shopper, or delete the line")
     for name, identifier in names.items():
+        if is_placeholder(identifier):
+            raise _Wrong(f"{name} is {identifier!r}, which names nobody", "put who it is, or leave it empty")
+        if is_rounded(identifier):
+            what = f"{name} is {identifier!r}: a spreadsheet has made a rounded number of it"
+            raise _Wrong(what, "export it anew, and have the spreadsheet open that column as text")
         if name == "shopper":
             if key_id_of(identifier) is None:
                 what = "`shopper` is not a pseudonym, which looks like k1.Zm9vYmFyYmF6cXV4cXV1eA"

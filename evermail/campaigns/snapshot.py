@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from evermail.campaigns.aliases import with_profiles
 from evermail.documents import Key, Product
 from evermail.serving import NothingToShow, RecommendedItem, Recommender
 from evermail.shelf import presentation
@@ -72,6 +73,10 @@ class Snapshot:
     def suppressed(self, shoppers: Iterable[str]) -> set[str]:
         """Those of these names to which no email may go."""
         return set() if self._store is None else is_suppressed(self._store, shoppers, timeout_s=DEADLINE_S)
+
+    def with_profiles(self, shoppers: Iterable[str]) -> set[str] | None:
+        """Those of these names that have a profile; None where that is not known. Never raises."""
+        return None if self._store is None else with_profiles(self._store, shoppers, timeout_s=DEADLINE_S)
 
 
 def _nothing(nothing: NothingToShow) -> list[RecommendedItem]:

@@ -10,6 +10,7 @@ from operator import attrgetter
 
 import msgspec
 
+from evermail.campaigns.aliases import Known, chosen
 from evermail.campaigns.audience import Audience
 from evermail.campaigns.context import Tokens
 from evermail.campaigns.merge import TOKEN_FIELDS
@@ -19,7 +20,7 @@ from evermail.tokens import Recipient
 from evermail.written_yaml import Problem
 
 ROWS_AT_ONCE = 100
-"""Rows whose suppressions are asked for together: one call of the store for people with one name or two."""
+"""Rows that the store is asked about together: one call of the store for people with one name or two."""
 
 _tokens_of = attrgetter(*(field.removeprefix("evermail_") for field in TOKEN_FIELDS))
 
@@ -41,12 +42,13 @@ def with_tokens(
     tally: Tally,
     wrong: Callable[[Problem], None],
     suppressed: Callable[[Collection[str]], Collection[str]] | None = None,
+    known: Known | None = None,
 ) -> Iterator[bytes]:
     """The new file, piece by piece. Rows that are wrong go to `wrong` and are left out.
 
     `sign` makes the tokens of a recipient. `suppressed` says which of some names no email may go to: their
-    rows are left out too. Raises `AudienceRefused`, and `ValueError` for a campaign with so long a name that
-    no token can carry it.
+    rows are left out too. `known` says which names have a profile, for people with several. Raises
+    `AudienceRefused`, and `ValueError` for a campaign with so long a name that no token can carry it.
     """
     for field in TOKEN_FIELDS:
         if field in audience.columns:
@@ -57,20 +59,19 @@ def with_tokens(
     while chunk := list(islice(found, ROWS_AT_ONCE)):
         named = []
         for one in chunk:
-            names = one if isinstance(one, Problem) else names_of_row(one[1], pseudonyms)
-            if isinstance(names, Problem):
+            called = one if isinstance(one, Problem) else names_of_row(one[1], pseudonyms)
+            if isinstance(called, Problem):
                 tally.wrong += 1
-                wrong(names)
+                wrong(called)
             elif not isinstance(one, Problem):
-                named.append((one[0], names))
-        gone = suppressed([name.pseudonym for _, names in named for name in names]) if suppressed else ()
+                named.append((one[0], called))
+        gone = suppressed([name for _, called in named for name in called.pseudonyms]) if suppressed else ()
+        wanted = [(line, called) for line, called in named if not any(n in gone for n in called.pseudonyms)]
+        tally.suppressed += len(named) - len(wanted)
         piece = []
-        for line, names in named:
-            if any(name.pseudonym in gone for name in names):
-                tally.suppressed += 1
-                continue
-            recipient = Recipient(names[0].pseudonym, campaign, names[0].kind)
-            tokens = _tokens_of(sign(recipient))
+        names = chosen([called.aliases for _, called in wanted], known)
+        for (line, _), name in zip(wanted, names, strict=True):
+            tokens = _tokens_of(sign(Recipient(name.pseudonym, campaign, name.kind)))
             piece.append(_line(audience, line.raw.rstrip("\r\n"), tokens))
             tally.written += 1
         yield b"".join(piece)

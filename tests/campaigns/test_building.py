@@ -143,7 +143,7 @@ class TestAddressing:
         wrong = Wrong()
         [one] = people(file, "autumn", PSEUDONYMS, wrong)
         wrong.refuse()
-        assert one.recipient == Recipient(PSEUDONYMS.pseudonym("user", "crm-1"), "autumn")
+        assert one.recipient == Recipient(PSEUDONYMS.pseudonym("user", "crm-1", key_id="k0"), "autumn")
         assert set(one.names) == {PSEUDONYMS.pseudonym("user", "crm-1", key_id=key) for key in ("k0", "k1")}
         assert (one.first_name, one.item_ids, one.place) == ("Mara", ("A", "B"), f"{file}:2")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evermail.campaigns.audience import AudienceRefused
-from evermail.campaigns.recipients import MAX_ITEMS, Row, names_of_row, read_recipients
+from evermail.campaigns.recipients import MAX_ITEMS, Called, Row, names_of_row, read_recipients
 from evermail.decoding import Decoder
 from evermail.events import Event
 from evermail.person import Name
@@ -62,6 +62,16 @@ def test_columns_are_found_by_name_in_any_order_and_case(file: Path) -> None:
         (f"a@example.com,{'1' * 257},,", "user_id has 257 characters"),
         ("a@example.com,a\x07b,,", "control characters"),
         ("a@example.com,,crm-1,", "`shopper` is not a pseudonym"),
+        ("a@example.com,NULL,,", "user_id is 'NULL', which names nobody; put who it is, or leave it empty"),
+        ("a@example.com,,n/a,", "shopper is 'n/a', which names nobody"),
+        ("a@example.com,#N/A,,", "user_id is '#N/A', which names nobody"),
+        ("a@example.com,None,,", "user_id is 'None', which names nobody"),
+        ("a@example.com,undefined,,", "user_id is 'undefined', which names nobody"),
+        ("a@example.com,Unknown,,", "user_id is 'Unknown', which names nobody"),
+        ("a@example.com,NaN,,", "user_id is 'NaN', which names nobody"),
+        ("a@example.com,0,,", "user_id is '0', which names nobody"),
+        ("a@example.com,4.91E+12,,", "rounded number of it; export it anew, and have the spreadsheet open"),
+        ('a@example.com,"4,91E+12",,', "user_id is '4,91E+12': a spreadsheet"),
         ("a@example.com,1,,mara@example.com", "item_id contains an email address"),
         (f"a@example.com,1,,{'x ' * (MAX_ITEMS + 1)}", "item_id has 21 items"),
     ],
@@ -78,6 +88,32 @@ def test_an_address_that_is_here_again_is_told_with_the_line_of_the_first(file: 
     rows, wrong = read(file, "email,user_id\na@example.com,1\nb@example.com,2\nA@Example.com,3\n")
     assert [one.line for one in rows] == [2, 3]
     assert wrong == ["4: the email address of line 2 is here again; keep one of them"]
+
+
+def test_a_user_id_of_two_addresses_is_told_with_the_line_of_the_first(file: Path) -> None:
+    rows, wrong = read(
+        file,
+        "email,user_id,client_id\na@example.com,1,\nb@example.com,,1\nc@example.com,1,\nd@example.com,2,\n",
+    )
+    assert [one.line for one in rows] == [2, 3, 5]
+    assert wrong == [
+        "4: the user_id of line 2 is here again, with another email address; "
+        "keep the one that is theirs, and give the other its own user_id"
+    ]
+
+
+@pytest.mark.parametrize("user_id", ["1e5", "4.91E12", "00", "nullpointer", "-0", "NA"])
+def test_identifiers_that_only_look_strange_are_taken(file: Path, user_id: str) -> None:
+    [row], wrong = read(file, f"email,user_id\na@example.com,{user_id}\n")
+    assert (row.user_id, wrong) == (user_id, [])
+
+
+def test_a_placeholder_is_no_first_name(file: Path) -> None:
+    given = ["NULL", "#N/A", "none", "undefined", "unknown", "nan", "0", "4.91E+12", "#REF!", "Nan", "Mara"]
+    lines = (f"p{number}@example.com,u{number},{name}\n" for number, name in enumerate(given))
+    rows, wrong = read(file, "email,user_id,first_name\n" + "".join(lines))
+    assert not wrong
+    assert [row.first_name for row in rows] == [None] * 9 + ["Nan", "Mara"]
 
 
 def test_without_anybody_to_tell_the_first_mistake_is_raised(file: Path) -> None:
@@ -113,20 +149,24 @@ def test_people_are_called_as_the_job_calls_them() -> None:
     )
     decoded = Decoder(KEYS, "v").decode(event, {}, published_us=0, now_us=1_795_489_200_000_000)
     assert isinstance(decoded, Event)
-    names = names_of_row(Row(2, "", user_id="crm-1", client_id="c-1"), PSEUDONYMS)
-    assert names == [
-        Name("user", str(decoded.user_id)),
-        Name("user", PSEUDONYMS.pseudonym("user", "crm-1", key_id="k1")),
-        Name("client", str(decoded.client_id)),
-        Name("client", PSEUDONYMS.pseudonym("client", "c-1", key_id="k1")),
-    ]
+    called = names_of_row(Row(2, "", user_id="crm-1", client_id="c-1"), PSEUDONYMS)
+    user, client = str(decoded.user_id), str(decoded.client_id)
+    former_user, former_client = (
+        PSEUDONYMS.pseudonym(*one, key_id="k1") for one in (("user", "crm-1"), ("client", "c-1"))
+    )
+    assert called == Called(
+        aliases=(Name("user", former_user), Name("user", user)),
+        others=(Name("client", former_client), Name("client", client)),
+    )
+    assert called.pseudonyms == (former_user, user, former_client, client)
 
 
 def test_a_pseudonym_is_taken_as_it_is() -> None:
-    assert names_of_row(Row(2, "", shopper=SHOPPER), None) == [Name("user", SHOPPER)]
+    assert names_of_row(Row(2, "", shopper=SHOPPER), None) == Called((Name("user", SHOPPER),))
     both = names_of_row(Row(2, "", shopper=SHOPPER, client_id="c-1"), PSEUDONYMS)
-    assert isinstance(both, list)
-    assert both[0] == Name("user", SHOPPER)
+    assert isinstance(both, Called)
+    assert both.aliases == (Name("user", SHOPPER),)
+    assert len(both.others) == 2
 
 
 @pytest.mark.parametrize(

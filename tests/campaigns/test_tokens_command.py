@@ -16,7 +16,7 @@ from evermail.campaigns.command import tokens as module
 from evermail.campaigns.command.tokens import tokens
 from evermail.campaigns.merge import TOKEN_FIELDS
 from evermail.campaigns.token_columns import ROWS_AT_ONCE
-from evermail.documents import Suppression
+from evermail.documents import Profile, Suppression
 from evermail.pseudonyms import Pseudonymizer
 from evermail.shelf import store_option
 from evermail.stores import StoreUnavailable
@@ -30,6 +30,7 @@ RARE = "".join(map(chr, random.Random(1).sample(range(0x4E00, 0x9FFF), 128)))
 SECRETS = {"k1": "an old secret of 16 bytes", "k2": "a new secret of 16 bytes"}
 PSEUDONYMS = Pseudonymizer(SECRETS, "k2")
 ANN, BEN = (PSEUDONYMS.pseudonym("user", one) for one in ("ann", "ben"))
+OLD_ANN = PSEUDONYMS.pseudonym("user", "ann", key_id="k1")
 
 
 @pytest.fixture
@@ -65,8 +66,8 @@ def test_each_row_gets_a_token_for_each_purpose_of_who_the_job_says_it_is(run: R
     result = run("--out", "upload.csv")
     assert (result.exit_code, result.stderr) == (0, "3 rows with tokens of autumn\n")
     shoppers = [
-        Recipient(ANN, "autumn"),
-        Recipient(PSEUDONYMS.pseudonym("client", "c-1"), "autumn", "client"),
+        Recipient(OLD_ANN, "autumn"),
+        Recipient(PSEUDONYMS.pseudonym("client", "c-1", key_id="k1"), "autumn", "client"),
         Recipient(BEN, "autumn"),
     ]
     signer = TokenSigner([TOKEN_KEY])
@@ -118,6 +119,30 @@ def test_who_wants_no_email_is_left_out_by_whatever_name(run: Run) -> None:
     assert result.exit_code == 0
     assert result.stderr == "298 rows with tokens of autumn, 2 left out who want no email\n"
     assert [row["user_id"] for row in upload()] == [f"u{n}" for n in range(number) if n not in (7, 250)]
+
+
+def profile(name: str, **more: object) -> Profile:
+    return Profile(id=name, version=1, updated_at=1, as_of=1, events=1, **more)
+
+
+@pytest.mark.parametrize(
+    ("profiles", "expected"),
+    [
+        ([profile(OLD_ANN)], OLD_ANN),
+        ([profile(OLD_ANN, moved_to=ANN, renamed=True), profile(ANN)], ANN),
+        ([profile(ANN)], ANN),
+        ([], ANN),
+    ],
+)
+def test_tokens_bear_the_name_that_the_store_knows(run: Run, profiles: list[Profile], expected: str) -> None:
+    people("user_id\nann\n")
+    store = SqliteStore("store.sqlite3")
+    store.put_many(profiles)
+    store.close()
+    assert run("--out", "upload.csv", "--store", "sqlite:///store.sqlite3").exit_code == 0
+    [row] = upload()
+    signer = TokenSigner([TOKEN_KEY])
+    assert signer.verify(row["evermail_slots"], purpose=Purpose.SLOTS) == Recipient(expected, "autumn")
 
 
 def test_a_store_that_does_not_answer_leaves_no_file(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from evermail.campaigns.aliases import Known, with_profiles
 from evermail.campaigns.audience import Audience, AudienceRefused
 from evermail.campaigns.command.options import FINDINGS, STORE, ending, the_pseudonyms, the_signer
 from evermail.campaigns.context import Tokens
@@ -53,7 +54,8 @@ def tokens(
 
     They hold one token for each purpose, by which an opened email knows whose it is. EVERMAIL_TOKEN_KEYS
     are the functions' secrets, EVERMAIL_PSEUDONYM_KEYS the job's. A row that is wrong is told with its line
-    and left out; so is, with --store, who wants no email. Exit code 1: rows were wrong.
+    and left out; so is, with --store, who wants no email. After a rotation of pseudonym keys, give --store:
+    it tells by which name each is known. Exit code 1: rows were wrong.
 
     \b
     Example:
@@ -66,8 +68,9 @@ def tokens(
     sign, pseudonyms = the_signer(_end), the_pseudonyms(_end)
     with opened(store, _end, must_exist=True) if store else nullcontext() as reading:
         suppressed = partial(is_suppressed, reading, timeout_s=TIMEOUT_S) if reading is not None else None
+        known = partial(with_profiles, reading, timeout_s=TIMEOUT_S) if reading is not None else None
         try:
-            tally = _write(audience, out, campaign, sign, pseudonyms, suppressed)
+            tally = _write(audience, out, campaign, sign, pseudonyms, suppressed, known)
         except AudienceRefused as refused:
             print(refused, file=sys.stderr)
             raise typer.Exit(FINDINGS) from None
@@ -93,6 +96,7 @@ def _write(
     sign: Callable[[Recipient], Tokens],
     pseudonyms: Pseudonymizer | None,
     suppressed: Callable[[Collection[str]], Collection[str]] | None,
+    known: Known | None,
 ) -> Tally:
     tally = Tally()
     with (
@@ -108,6 +112,7 @@ def _write(
             tally=tally,
             wrong=partial(_tell, path),
             suppressed=suppressed,
+            known=known,
         ):
             file.write(piece)
             show(audience.bytes_read, tally.written)
