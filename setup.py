@@ -41,7 +41,6 @@ DEV = [
     *EVALUATE,
     "pytest>=8.3,<10",
     "pytest-timeout>=2.3,<3",
-    "pytest-xdist>=3.6,<4",
     "hypothesis>=6.112,<7",
     "mypy>=1.13,<3",
     "ruff>=0.8,<1",
